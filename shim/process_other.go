@@ -1,0 +1,16 @@
+//go:build !linux && !freebsd
+
+package shim
+
+import "errors"
+
+// errUnsupported is what every function of this file returns.
+var errUnsupported = errors.New("containers run on Linux and FreeBSD only")
+
+func becomeSubreaper() error { return errUnsupported }
+
+func peekZombie() (int, error) { return 0, errUnsupported }
+
+func isChild(int) error { return errUnsupported }
+
+func dup2(int, int) error { return errUnsupported }

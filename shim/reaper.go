@@ -1,0 +1,252 @@
+package shim
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// orphanAge is how long an orphan stays a zombie before it is reaped: by then,
+// whoever started it as a child of this process has waited for it.
+const orphanAge = time.Second
+
+// Reaper waits for the children of this process. It never takes a status that
+// belongs to another waiter, and never loses one that a caller will ask for:
+//
+//   - Watched pids are waited for one by one, by pid.
+//   - Commands started through Start belong to their caller, who calls Wait.
+//   - Everything else that became our child is an orphan of some container.
+//     Orphans are reaped late (see orphanAge), and not at all while a Hold is
+//     in force. A zombie keeps its pid, so a Watch that comes before the Hold is
+//     released finds exactly the process that the pid was given to.
+//
+// The zero value is not usable; use NewReaper.
+type Reaper struct {
+	signals chan os.Signal
+	done    chan struct{}
+	ended   chan struct{}
+
+	mu      sync.Mutex // guards the fields below
+	watched map[int]func(status int, at time.Time)
+	owned   map[int]struct{} // started through Start, not yet waited for
+	holds   int
+	orphan  int       // the unclaimed zombie that was last seen; 0 if none
+	seen    time.Time // when orphan was first seen
+}
+
+// NewReaper returns a running Reaper. There must be at most one in a process.
+func NewReaper() *Reaper {
+	r := &Reaper{
+		// One place is enough: a signal that finds it taken is told by the
+		// one that waits, and each sweep looks at every child.
+		signals: make(chan os.Signal, 1),
+		done:    make(chan struct{}),
+		ended:   make(chan struct{}),
+		watched: make(map[int]func(int, time.Time)),
+		owned:   make(map[int]struct{}),
+	}
+	signal.Notify(r.signals, syscall.SIGCHLD)
+	// goroutine: the Reaper; ends when Close is called; waited for by Close.
+	go r.run()
+	return r
+}
+
+// Close stops reaping. No callback runs after it has returned.
+func (r *Reaper) Close() {
+	signal.Stop(r.signals)
+	close(r.done)
+	<-r.ended
+}
+
+func (r *Reaper) run() {
+	defer close(r.ended)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-r.done:
+			return
+		case <-r.signals:
+		case <-timer.C:
+		}
+		r.reapWatched()
+		if again := r.reapOrphans(); again > 0 {
+			timer.Reset(again)
+		}
+	}
+}
+
+// Hold keeps orphans unreaped until the returned function is called. Take it
+// before something may create a process whose pid becomes known only later;
+// release it when that pid is watched or given up.
+func (r *Reaper) Hold() (release func()) {
+	r.mu.Lock()
+	r.holds++
+	r.mu.Unlock()
+	return sync.OnceFunc(func() {
+		r.mu.Lock()
+		r.holds--
+		r.mu.Unlock()
+		r.wake()
+	})
+}
+
+// Watch calls fn once, when the child pid has ended, from the Reaper's
+// goroutine: fn must not block. status is the exit code, or 128 + the signal's
+// number. If the child has ended already, fn is called soon. A pid that is no
+// child of this process is an error wrapping ECHILD.
+func (r *Reaper) Watch(pid int, fn func(status int, at time.Time)) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, ok := r.watched[pid]; ok {
+		return fmt.Errorf("process %d: watched already", pid)
+	}
+	if err := isChild(pid); err != nil {
+		return fmt.Errorf("process %d: %w", pid, err)
+	}
+	r.watched[pid] = fn
+	r.wake()
+	return nil
+}
+
+// Signal sends sig to a watched process. One that has ended, or is not
+// watched, is an error wrapping ESRCH: a pid that the kernel may have given to
+// another process is never signalled.
+func (r *Reaper) Signal(pid int, sig syscall.Signal) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, ok := r.watched[pid]; !ok {
+		return fmt.Errorf("process %d: %w", pid, syscall.ESRCH)
+	}
+	// While the pid is in the map it has not been reaped, so it is still ours.
+	return syscall.Kill(pid, sig)
+}
+
+// Start starts a command as exec.Cmd.Start does. The caller must call Wait.
+func (r *Reaper) Start(cmd *exec.Cmd) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	r.owned[cmd.Process.Pid] = struct{}{}
+	return nil
+}
+
+// Wait waits for a command that Start started, as exec.Cmd.Wait does.
+func (r *Reaper) Wait(cmd *exec.Cmd) error {
+	err := cmd.Wait()
+	r.mu.Lock()
+	delete(r.owned, cmd.Process.Pid)
+	r.mu.Unlock()
+	r.wake()
+	return err
+}
+
+// wake makes run sweep soon.
+func (r *Reaper) wake() {
+	select {
+	case r.signals <- syscall.SIGCHLD:
+	default:
+	}
+}
+
+// reapWatched reaps every watched process that has ended and calls back.
+func (r *Reaper) reapWatched() {
+	type call struct {
+		fn     func(int, time.Time)
+		status int
+		at     time.Time
+	}
+	var calls []call
+	r.mu.Lock()
+	for pid, fn := range r.watched {
+		var ws syscall.WaitStatus
+		got, err := wait4(pid, &ws)
+		switch {
+		case err != nil:
+			// It was our child when the watch began, so somebody else has
+			// taken its status. Better an exit with an unknown status than
+			// a client that waits for ever.
+			slog.Error("status of a watched process was taken", KeyPid, pid, KeyError, err)
+			calls = append(calls, call{fn, unknownStatus, time.Now()})
+		case got == pid && ended(ws):
+			calls = append(calls, call{fn, exitStatus(ws), time.Now()})
+		default:
+			continue
+		}
+		delete(r.watched, pid)
+	}
+	r.mu.Unlock()
+	for _, c := range calls {
+		c.fn(c.status, c.at)
+	}
+}
+
+// unknownStatus is reported when a process ended and nobody knows how;
+// containerd uses the same number.
+const unknownStatus = 255
+
+// reapOrphans reaps zombies that nobody claims, oldest first, and returns how
+// long to wait before the next look, 0 if there is nothing to wait for.
+func (r *Reaper) reapOrphans() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for {
+		pid, err := peekZombie()
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
+		if err != nil || pid == 0 {
+			r.orphan = 0
+			return 0
+		}
+		if _, ok := r.watched[pid]; ok {
+			// It ended after reapWatched looked: its signal is on the way.
+			r.wake()
+			return 0
+		}
+		if _, ok := r.owned[pid]; ok {
+			return orphanAge // Wait takes it, and wakes us
+		}
+		now := time.Now()
+		if pid != r.orphan {
+			r.orphan, r.seen = pid, now
+		}
+		if wait := orphanAge - now.Sub(r.seen); wait > 0 {
+			return wait
+		}
+		if r.holds > 0 {
+			return 0 // the end of the last Hold wakes us
+		}
+		var ws syscall.WaitStatus
+		_, _ = wait4(pid, &ws)
+		r.orphan = 0
+	}
+}
+
+// wait4 reaps pid if it has ended, without blocking.
+func wait4(pid int, ws *syscall.WaitStatus) (int, error) {
+	for {
+		got, err := syscall.Wait4(pid, ws, syscall.WNOHANG, nil)
+		if !errors.Is(err, syscall.EINTR) {
+			return got, err
+		}
+	}
+}
+
+func ended(ws syscall.WaitStatus) bool { return ws.Exited() || ws.Signaled() }
+
+// exitStatus returns the exit code, or 128 + the signal's number.
+func exitStatus(ws syscall.WaitStatus) int {
+	if ws.Signaled() {
+		return 128 + int(ws.Signal())
+	}
+	return ws.ExitStatus()
+}

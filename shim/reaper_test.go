@@ -1,0 +1,260 @@
+package shim
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// deadline bounds every wait of these tests.
+const deadline = 20 * time.Second
+
+// child starts a shell command behind the Reaper's back, as an OCI runtime's
+// container is: only its pid is known.
+func child(t *testing.T, script string) int {
+	t.Helper()
+	cmd := exec.Command("/bin/sh", "-c", script)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return cmd.Process.Pid
+}
+
+type end struct {
+	status int
+	at     time.Time
+}
+
+func watch(t *testing.T, r *Reaper, pid int) <-chan end {
+	t.Helper()
+	c := make(chan end, 2) // two, to see a second call
+	if err := r.Watch(pid, func(status int, at time.Time) { c <- end{status, at} }); err != nil {
+		t.Fatalf("Watch(%d): %v", pid, err)
+	}
+	return c
+}
+
+func await[T any](t *testing.T, c <-chan T, what string) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(deadline):
+		t.Fatalf("timed out waiting for %s", what)
+		panic("unreachable")
+	}
+}
+
+func TestReaper_WatchedChild_ReportsStatus(t *testing.T) {
+	r := NewReaper()
+	defer r.Close()
+	for _, tc := range []struct {
+		script string
+		want   int
+	}{
+		{"exit 0", 0},
+		{"exit 7", 7},
+		{"exit 255", 255},
+		{"kill -9 $$", 128 + 9},
+		{"kill -15 $$", 128 + 15},
+	} {
+		if got := await(t, watch(t, r, child(t, tc.script)), tc.script); got.status != tc.want {
+			t.Errorf("%q: status %d, want %d", tc.script, got.status, tc.want)
+		}
+	}
+}
+
+// A container can end before the shim has learned its pid; its status must still
+// be there.
+func TestReaper_ChildEndedBeforeWatch_ReportsStatus(t *testing.T) {
+	r := NewReaper()
+	defer r.Close()
+	release := r.Hold()
+	defer release()
+	pid := child(t, "exit 3")
+	awaitZombie(t, pid)
+	if got := await(t, watch(t, r, pid), "exit of a child that had ended"); got.status != 3 {
+		t.Errorf("status %d, want 3", got.status)
+	}
+}
+
+func TestReaper_NoChild_WatchRefuses(t *testing.T) {
+	r := NewReaper()
+	defer r.Close()
+	err := r.Watch(1, func(int, time.Time) { t.Error("called for process 1") })
+	if !errors.Is(err, syscall.ECHILD) {
+		t.Fatalf("Watch(1): %v, want ECHILD", err)
+	}
+}
+
+func TestReaper_WatchTwice_Refuses(t *testing.T) {
+	r := NewReaper()
+	defer r.Close()
+	pid := child(t, "exec sleep 60")
+	c := watch(t, r, pid)
+	if err := r.Watch(pid, func(int, time.Time) {}); err == nil {
+		t.Error("second Watch of one pid succeeded")
+	}
+	if err := r.Signal(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	await(t, c, "the killed child")
+}
+
+// A signal to a pid that was reaped could hit a stranger.
+func TestReaper_SignalAfterEnd_ESRCH(t *testing.T) {
+	r := NewReaper()
+	defer r.Close()
+	pid := child(t, "exit 0")
+	await(t, watch(t, r, pid), "exit")
+	if err := r.Signal(pid, syscall.SIGTERM); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("Signal after the end: %v, want ESRCH", err)
+	}
+	if err := r.Signal(os.Getpid(), syscall.SIGTERM); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("Signal to a process that is not watched: %v, want ESRCH", err)
+	}
+}
+
+// Commands and containers end at the same time all the time; neither may get
+// the other's status, and no command may find its own taken.
+func TestReaper_CommandsAmongContainers_EachHasItsStatus(t *testing.T) {
+	r := NewReaper()
+	defer r.Close()
+	var wg sync.WaitGroup
+	for i := range 60 {
+		want := i % 200
+		wg.Add(2)
+		go func() {
+			defer wg.Done()
+			cmd := exec.Command("/bin/sh", "-c", fmt.Sprintf("exit %d", want))
+			if err := r.Start(cmd); err != nil {
+				t.Error(err)
+				return
+			}
+			err := r.Wait(cmd)
+			if got := cmd.ProcessState.ExitCode(); got != want {
+				t.Errorf("command: status %d (%v), want %d", got, err, want)
+			}
+		}()
+		go func() {
+			defer wg.Done()
+			release := r.Hold()
+			defer release()
+			pid := child(t, fmt.Sprintf("exit %d", want))
+			if got := await(t, watch(t, r, pid), "container"); got.status != want {
+				t.Errorf("container: status %d, want %d", got.status, want)
+			}
+		}()
+	}
+	wg.Wait()
+}
+
+// A library may start a command without asking the Reaper.
+func TestReaper_ForeignCommand_KeepsItsStatus(t *testing.T) {
+	r := NewReaper()
+	defer r.Close()
+	for range 20 {
+		err := exec.Command("/bin/sh", "-c", "exit 5").Run()
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) || exit.ExitCode() != 5 {
+			t.Fatalf("foreign command: %v, want exit status 5", err)
+		}
+	}
+}
+
+// Orphans of a container become the shim's children; nobody else reaps them.
+func TestReaper_Orphan_IsReapedUnlessHeld(t *testing.T) {
+	if err := becomeSubreaper(); err != nil {
+		t.Fatal(err)
+	}
+	r := NewReaper()
+	defer r.Close()
+	release := r.Hold()
+	pid := orphan(t, "exit 0")
+	awaitZombie(t, pid)
+	// It must outlive its age while the Hold lasts: a Watch may come.
+	hold := time.NewTimer(orphanAge + orphanAge/2)
+	defer hold.Stop()
+	<-hold.C
+	if !isZombie(pid) {
+		t.Fatal("an orphan was reaped during a Hold")
+	}
+	release()
+	awaitGone(t, pid)
+}
+
+func TestReaper_OrphanWatched_ReportsStatus(t *testing.T) {
+	if err := becomeSubreaper(); err != nil {
+		t.Fatal(err)
+	}
+	r := NewReaper()
+	defer r.Close()
+	release := r.Hold()
+	pid := orphan(t, "exit 9")
+	awaitZombie(t, pid)
+	c := watch(t, r, pid)
+	release()
+	if got := await(t, c, "orphan"); got.status != 9 {
+		t.Errorf("status %d, want 9", got.status)
+	}
+}
+
+// orphan returns the pid of a process whose parent has ended.
+func orphan(t *testing.T, script string) int {
+	t.Helper()
+	cmd := exec.Command("/bin/sh", "-c", fmt.Sprintf("(sleep 0.1; %s) >/dev/null 2>&1 & echo $!", script))
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(line))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
+// isZombie reports whether a child has ended and was not reaped.
+func isZombie(pid int) bool { return isChild(pid) == nil && zombie(pid) }
+
+func awaitZombie(t *testing.T, pid int) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("process %d to end", pid), func() bool { return isZombie(pid) })
+}
+
+func awaitGone(t *testing.T, pid int) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("process %d to be reaped", pid), func() bool { return isChild(pid) != nil })
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	end := time.After(deadline)
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-end:
+			t.Fatalf("timed out waiting for %s", what)
+		}
+	}
+}
