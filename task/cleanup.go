@@ -1,0 +1,158 @@
+package task
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	taskapi "github.com/containerd/containerd/api/runtime/task/v2"
+	"github.com/containerd/errdefs"
+	"github.com/containerd/errdefs/pkg/errgrpc"
+	"github.com/containerd/ttrpc"
+)
+
+const (
+	// cleanupTimeout bounds a cleanup; containerd grants a delete five seconds.
+	cleanupTimeout = 4 * time.Second
+	// answerTimeout bounds each call to a shim that is still there.
+	answerTimeout = time.Second
+)
+
+// killedStatus is the status of a process that a cleanup killed, or of which
+// nothing is known but that its shim died: 128 + SIGKILL.
+const killedStatus = 128 + int(syscall.SIGKILL)
+
+// Cleanup names a container that containerd lost the shim of.
+type Cleanup struct {
+	Namespace  string
+	ID         string
+	Bundle     string // need not exist
+	StateDir   string
+	NewRuntime RuntimeFunc
+	// ShimSocket returns the socket of the shim that the container leader
+	// started, if it still answers there, else an empty string.
+	ShimSocket func(leader string) string
+	// RemoveShim removes what that shim itself left, once it is dead.
+	RemoveShim func(leader string) error
+}
+
+// Run removes what a dead shim left of the container, and of every other one
+// that the same shim served: containerd asks for one of a group only. It may be
+// repeated, and works with the bundle gone. It returns the pid and the recorded
+// status of the container's init, 137 and now if there is no record of an exit.
+//
+// A shim that still answers is asked to end this one container instead.
+func (k *Cleanup) Run(ctx context.Context) (pid, status int, at time.Time, err error) {
+	ctx, cancel := context.WithTimeout(ctx, cleanupTimeout)
+	defer cancel()
+	pid, status, at = 0, killedStatus, time.Now()
+	rec, err := readRecord(k.StateDir, k.Namespace, k.ID)
+	lost := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case lost:
+		// Never created, or removed already. It may yet have started a shim
+		// that serves others.
+		rec = &record{Namespace: k.Namespace, ID: k.ID, Bundle: k.Bundle, Shim: k.ID}
+	case err != nil:
+		return pid, status, at, err
+	case rec.Exit != nil:
+		status, at = rec.Exit.Status, rec.Exit.At
+	}
+	pid = rec.Pid
+	if socket := k.ShimSocket(rec.Shim); socket != "" {
+		return pid, status, at, endThrough(ctx, socket, k.ID)
+	}
+	if lost && rootMounted(k.Bundle) {
+		// Somebody has removed our records, but not the container.
+		if err := k.remove(ctx, rec); err != nil {
+			return pid, status, at, err
+		}
+	}
+	return pid, status, at, k.removeGroup(ctx, rec.Shim)
+}
+
+// removeGroup removes all containers of a dead shim, and its temporary files.
+func (k *Cleanup) removeGroup(ctx context.Context, leader string) error {
+	records, err := listRecords(k.StateDir, k.Namespace)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, r := range records {
+		if r.Shim != leader {
+			continue
+		}
+		if err := k.remove(ctx, r); err != nil {
+			errs = append(errs, fmt.Errorf("remove container %q: %w", r.ID, err))
+		}
+	}
+	errs = append(errs, k.RemoveShim(leader))
+	return errors.Join(errs...)
+}
+
+// rootMounted reports whether a file system is mounted as the bundle's root.
+func rootMounted(bundle string) bool {
+	var outer, inner syscall.Stat_t
+	return syscall.Stat(bundle, &outer) == nil &&
+		syscall.Stat(filepath.Join(bundle, "rootfs"), &inner) == nil &&
+		outer.Dev != inner.Dev
+}
+
+func (k *Cleanup) remove(ctx context.Context, r *record) error {
+	rt, err := k.NewRuntime(r.Namespace, r.Options)
+	if err != nil {
+		return err
+	}
+	if err := rt.Remove(ctx, r.ID, r.Bundle); err != nil {
+		return err
+	}
+	return r.remove(k.StateDir)
+}
+
+// endThrough makes a living shim kill and delete one container, and end if that
+// was its last one.
+func endThrough(ctx context.Context, socket, id string) error {
+	conn, err := net.DialTimeout("unix", socket, answerTimeout)
+	if err != nil {
+		return err
+	}
+	client := ttrpc.NewClient(conn)
+	defer client.Close()
+	shim := taskapi.NewTTRPCTaskClient(client)
+	for _, step := range []struct {
+		name string
+		call func(context.Context) error
+	}{
+		{"kill", func(ctx context.Context) error {
+			_, err := shim.Kill(ctx, &taskapi.KillRequest{ID: id, Signal: uint32(syscall.SIGKILL), All: true})
+			return err
+		}},
+		{"wait", func(ctx context.Context) error {
+			_, err := shim.Wait(ctx, &taskapi.WaitRequest{ID: id})
+			return err
+		}},
+		{"delete", func(ctx context.Context) error {
+			_, err := shim.Delete(ctx, &taskapi.DeleteRequest{ID: id})
+			return err
+		}},
+		{"shutdown", func(ctx context.Context) error {
+			_, err := shim.Shutdown(ctx, &taskapi.ShutdownRequest{ID: id})
+			return err
+		}},
+	} {
+		stepCtx, cancel := context.WithTimeout(ctx, answerTimeout)
+		err := errgrpc.ToNative(step.call(stepCtx))
+		cancel()
+		if err != nil && !errdefs.IsNotFound(err) {
+			return fmt.Errorf("the shim on %s is alive but does not %s the container: %w", socket, step.name, err)
+		}
+	}
+	slog.Warn("the shim is alive; it has ended the container", "container", id)
+	return nil
+}

@@ -1,0 +1,125 @@
+package task
+
+import (
+	"context"
+	"fmt"
+	"syscall"
+	"time"
+
+	eventsapi "github.com/containerd/containerd/api/events"
+	"github.com/containerd/errdefs"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"jailshim/internal/fault"
+)
+
+const (
+	// deleteTimeout bounds a Delete, whoever still waits for it.
+	deleteTimeout = time.Minute
+	// killTimeout bounds the wait for a process that was killed.
+	killTimeout = 10 * time.Second
+)
+
+// deleteExec forgets an exec that was never started, or has ended, and returns
+// how it ended: status 0 if it never ran.
+func (c *container) deleteExec(ctx context.Context, p *process) (exit, int, error) {
+	c.mu.Lock()
+	if err := p.moveLocked(eventDelete); err != nil {
+		c.mu.Unlock()
+		return exit{}, 0, err
+	}
+	delete(c.execs, p.execID)
+	io, x, pid := p.io, p.exit, p.pid
+	c.mu.Unlock()
+	if io != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTimeout)
+		defer cancel()
+		io.Drain(ctx)
+		io.Close()
+	}
+	return x, pid, nil
+}
+
+// delete removes a container that has ended or was never started, and returns
+// how its init ended. A failure leaves it as it was, to be deleted again.
+//
+// It does not end with the client's call, and a second one waits for the first.
+func (c *container) delete(ctx context.Context) (exit, int, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), deleteTimeout)
+	defer cancel()
+	c.deleting.Lock()
+	defer c.deleting.Unlock()
+	if err := c.end(ctx); err != nil {
+		return exit{}, 0, err
+	}
+	if err := fault.Point(fault.DeleteBegin); err != nil {
+		return exit{}, 0, err
+	}
+	p := c.init
+	c.mu.Lock()
+	io := p.io
+	var execIO []interface{ Close() }
+	for _, e := range c.execs {
+		if e.io != nil {
+			execIO = append(execIO, e.io)
+		}
+	}
+	c.mu.Unlock()
+	for _, e := range execIO {
+		e.Close() // execs that the client has not deleted
+	}
+	io.Drain(ctx)
+	if err := fault.Point(fault.DeleteDrained); err != nil {
+		return exit{}, 0, err
+	}
+	if err := c.driver.Delete(ctx); err != nil {
+		return exit{}, 0, err
+	}
+	io.Close()
+	if err := c.forget(); err != nil {
+		return exit{}, 0, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := p.moveLocked(eventDelete); err != nil {
+		return exit{}, 0, err
+	}
+	c.events.Publish(topicDelete, &eventsapi.TaskDelete{
+		ContainerID: c.id,
+		Pid:         uint32(p.pid),
+		ExitStatus:  uint32(p.exit.Status),
+		ExitedAt:    timestamppb.New(p.exit.At),
+	})
+	c.log.Info("container deleted")
+	return p.exit, p.pid, nil
+}
+
+// end makes sure that the init has ended: one that was never started is killed,
+// and its exit published. FailedPrecondition if it runs.
+func (c *container) end(ctx context.Context) error {
+	c.mu.Lock()
+	st, ended := c.init.state, c.initExit != nil
+	c.mu.Unlock()
+	switch st {
+	case stateStopped:
+		return nil
+	case stateDeleted:
+		return notFound("container", c.id)
+	case stateCreated:
+		if err := c.driver.KillAll(ctx, syscall.SIGKILL); err != nil {
+			return err
+		}
+	default:
+		if !ended {
+			return fmt.Errorf("process is %s: stop it first: %w", st, errdefs.ErrFailedPrecondition)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, killTimeout)
+	defer cancel()
+	select {
+	case <-c.init.done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("process %d did not end when killed: %w", c.init.pid, ctx.Err())
+	}
+}

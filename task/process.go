@@ -1,0 +1,86 @@
+package task
+
+import (
+	"log/slog"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"jailshim/task/stdio"
+)
+
+// process is the init of a container, or an exec.
+type process struct {
+	c      *container
+	execID string // empty for the init
+	config stdio.Config
+	spec   *specs.Process // of an exec; nil for the init
+	log    *slog.Logger
+	done   chan struct{} // closed once, when the process is stopped
+
+	// All below is guarded by c.mu.
+	state state
+	pid   int // 0 before there is one
+	io    *stdio.IO
+	size  *winsize // asked for before there was a terminal
+	early *exit    // seen while the start was under way
+	exit  exit     // valid in stopped and deleted
+}
+
+// winsize is the size of a terminal in characters.
+type winsize struct{ width, height uint16 }
+
+func newProcess(c *container, execID string, config stdio.Config, spec *specs.Process, log *slog.Logger) *process {
+	return &process{c: c, execID: execID, config: config, spec: spec, log: log, done: make(chan struct{})}
+}
+
+// name is the id under which events and State know the process.
+func (p *process) name() string {
+	if p.execID != "" {
+		return p.execID
+	}
+	return p.c.id
+}
+
+// isInit reports whether this is the container's init.
+func (p *process) isInit() bool { return p.execID == "" }
+
+// moveLocked is the only place that changes the state.
+func (p *process) moveLocked(e event) error {
+	n, err := p.state.next(e)
+	if err != nil {
+		return err
+	}
+	p.state = n
+	return nil
+}
+
+// stopLocked records the exit, moves on by e and lets the waiters go.
+func (p *process) stopLocked(e event, x exit) error {
+	if err := p.moveLocked(e); err != nil {
+		return err
+	}
+	p.exit = x
+	close(p.done)
+	return nil
+}
+
+// failedStatus is the status of a process whose program could not be run.
+const failedStatus = 255
+
+func failedExit() exit { return exit{Status: failedStatus, At: time.Now()} }
+
+// setIO gives the process its streams and applies a size that was asked for
+// before they were there.
+func (p *process) setIO(io *stdio.IO) {
+	p.c.mu.Lock()
+	p.io = io
+	size := p.size
+	p.c.mu.Unlock()
+	if size == nil {
+		return
+	}
+	if err := io.Resize(size.width, size.height); err != nil {
+		p.log.Warn("terminal can't be resized", "error", err)
+	}
+}
