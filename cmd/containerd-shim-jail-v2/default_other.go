@@ -1,0 +1,6 @@
+//go:build !freebsd
+
+package main
+
+// defaultOCIRuntime runs the containers when the options name none.
+const defaultOCIRuntime = "runc"
