@@ -1,0 +1,2 @@
+// Package expect is an empty stub; see README.
+package expect

@@ -1,0 +1,2 @@
+// Package require is an empty stub; see README.
+package require

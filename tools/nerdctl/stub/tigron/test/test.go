@@ -1,0 +1,2 @@
+// Package test is an empty stub; see README.
+package test

@@ -1,0 +1,2 @@
+// Package testca is an empty stub; see README.
+package testca

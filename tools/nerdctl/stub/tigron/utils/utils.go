@@ -1,0 +1,2 @@
+// Package utils is an empty stub; see README.
+package utils
