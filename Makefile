@@ -1,0 +1,93 @@
+# GNU make and BSD make both run this file. "make help" lists the targets.
+
+GO = go
+PREFIX = /usr/local
+DESTDIR =
+
+VERSION != git describe --always --dirty 2>/dev/null || echo devel
+OS != $(GO) env GOOS
+ARCH != $(GO) env GOARCH
+
+# The race detector needs cgo and does not exist everywhere.
+RACE != [ $(OS)-$(ARCH) = freebsd-arm64 ] || echo -race
+
+BUILD = -trimpath -buildvcs=false -ldflags "-s -w -X jailshim/internal/version.Version=$(VERSION)"
+SHIM = containerd-shim-jail-v2
+
+# Programs of others, built from their modules by tools/build.sh.
+BUILD_TOOLS = GO='$(GO)' tools/build.sh -o $(OS) -a $(ARCH)
+TOOLS = bin/tools/$(OS)-$(ARCH)
+RUNTIME_linux = runc containerd-shim-runc-v2
+RUNTIME = $(RUNTIME_$(OS))
+OLD = containerd-2.0 containerd-2.1 containerd-2.2 containerd-2.3
+
+# What to run, and for how long.
+RUN = .
+FUZZTIME = 5s
+E2E_TIMEOUT = 30m
+DEMOFLAGS =
+BENCHFLAGS =
+
+TEST = $(TOOLS)/gotestsum --format pkgname --
+TEST_E2E = E2E_REQUIRE=1 JAILSHIM_BIN="$$PWD/bin" $(TOOLS)/gotestsum --format testname -- \
+	./test/e2e -count=1 -timeout $(E2E_TIMEOUT)
+
+.PHONY: build tools demo test unit fuzz e2e compat bench lint install dist clean help
+
+build: ## build the shim into bin/
+	mkdir -p bin
+	CGO_ENABLED=0 $(GO) build $(BUILD) -o bin/ ./cmd/...
+
+tools: ## build containerd, ctr, runc, nerdctl, … from pinned modules (bin/tools/)
+	@$(BUILD_TOOLS) containerd ctr $(RUNTIME) nerdctl crictl gotestsum
+
+demo: build ## show containers under a private containerd, from nothing to removed
+	@$(BUILD_TOOLS) containerd ctr $(RUNTIME)
+	CGO_ENABLED=0 $(GO) build $(BUILD) -o bin/test/ ./test/demo ./test/guest
+	bin/test/demo -bin bin $(DEMOFLAGS)
+
+test: ## run everything: unit tests, fuzz targets (FUZZTIME=5s), end-to-end tests
+	$(MAKE) unit
+	$(MAKE) fuzz
+	$(MAKE) e2e
+
+unit: ## run the unit tests with the race detector
+	@$(BUILD_TOOLS) gotestsum
+	$(TEST) $(RACE) -timeout 10m $$($(GO) list ./... | grep -v '/test/e2e$$')
+
+fuzz: ## run each fuzz target for FUZZTIME
+	GO='$(GO)' tools/fuzz.sh $(FUZZTIME) $$($(GO) list ./... | grep -v '/test/e2e$$')
+
+e2e: build tools ## run the end-to-end tests, as root (RUN=pattern: only some)
+	$(TEST_E2E) -run '$(RUN)'
+
+compat: build tools ## run the end-to-end tests against containerd 2.0 to 2.3
+	@$(BUILD_TOOLS) $(OLD)
+	$(TEST_E2E) -tags compat -run Compat
+
+bench: build ## measure the shim beside containerd's own, as root; writes docs/bench.*
+	@$(BUILD_TOOLS) containerd ctr $(RUNTIME)
+	CGO_ENABLED=0 $(GO) build $(BUILD) -o bin/test/ ./test/bench ./test/guest
+	bin/test/bench -bin bin -docs docs $(BENCHFLAGS)
+
+lint: ## run golangci-lint and go vet, for linux and freebsd
+	@$(BUILD_TOOLS) golangci-lint
+	GOOS=linux $(GO) vet -tags compat ./...
+	GOOS=freebsd $(GO) vet -tags compat ./...
+	GOOS=linux $(TOOLS)/golangci-lint run --build-tags compat ./...
+	GOOS=freebsd $(TOOLS)/golangci-lint run --build-tags compat ./...
+
+install: ## install what "make build" made (PREFIX, DESTDIR; RUNJ_NAME=1: also under runj's name)
+	@[ -x bin/$(SHIM) ] || { echo 'bin/$(SHIM) is not there: run "make build" first' >&2; exit 1; }
+	install -d "$(DESTDIR)$(PREFIX)/bin"
+	install -m 755 bin/$(SHIM) "$(DESTDIR)$(PREFIX)/bin/$(SHIM)"
+	[ '$(RUNJ_NAME)' != 1 ] || ln -sf $(SHIM) "$(DESTDIR)$(PREFIX)/bin/containerd-shim-runj-v1"
+
+dist: ## make release tarballs for linux and freebsd, amd64 and arm64 (bin/dist/)
+	GO='$(GO)' tools/dist.sh '$(VERSION)'
+
+clean: ## remove all that was built; the Go caches stay
+	rm -rf bin
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' Makefile
