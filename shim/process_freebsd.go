@@ -48,6 +48,12 @@ func isChild(pid int) error {
 	return err
 }
 
+// hasEnded reports whether the child pid has ended and was not reaped.
+func hasEnded(pid int) bool {
+	got, err := wait6(idPID, pid, optExited|optNoHang|optNoWait)
+	return err == nil && got == pid
+}
+
 func wait6(idType, id, options int) (int, error) {
 	pid, _, errno := unix.Syscall6(sysWait6, uintptr(idType), uintptr(id), 0, uintptr(options), 0, 0)
 	if errno != 0 {

@@ -23,6 +23,12 @@ func isChild(pid int) error {
 	return err
 }
 
+// hasEnded reports whether the child pid has ended and was not reaped.
+func hasEnded(pid int) bool {
+	got, err := peek(unix.P_PID, pid, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT)
+	return err == nil && got == pid
+}
+
 // siginfoChild is the siginfo_t of SIGCHLD, as far as it is needed; 128 bytes
 // on all 64-bit Linux systems. Source: include/uapi/asm-generic/siginfo.h.
 type siginfoChild struct {

@@ -13,4 +13,6 @@ func peekZombie() (int, error) { return 0, errUnsupported }
 
 func isChild(int) error { return errUnsupported }
 
+func hasEnded(int) bool { return false }
+
 func dup2(int, int) error { return errUnsupported }

@@ -32,7 +32,8 @@ type Reaper struct {
 	done    chan struct{}
 	ended   chan struct{}
 
-	mu      sync.Mutex // guards the fields below
+	mu      sync.Mutex    // guards the fields below
+	inspect func(pid int) // may be nil
 	watched map[int]func(status int, at time.Time)
 	owned   map[int]struct{} // started through Start, not yet waited for
 	holds   int
@@ -80,6 +81,16 @@ func (r *Reaper) run() {
 			timer.Reset(again)
 		}
 	}
+}
+
+// Inspect has fn called for each watched process that has ended, before it is
+// reaped and its callback called: the kernel still knows all about it. fn runs
+// in the Reaper's goroutine, must not block and not call the Reaper. A later
+// call replaces fn.
+func (r *Reaper) Inspect(fn func(pid int)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.inspect = fn
 }
 
 // Hold keeps orphans unreaped until the returned function is called. Take it
@@ -167,6 +178,9 @@ func (r *Reaper) reapWatched() {
 	var calls []call
 	r.mu.Lock()
 	for pid, fn := range r.watched {
+		if r.inspect != nil && hasEnded(pid) {
+			r.inspect(pid)
+		}
 		var ws syscall.WaitStatus
 		got, err := wait4(pid, &ws)
 		switch {

@@ -258,3 +258,32 @@ func eventually(t *testing.T, what string, ok func() bool) {
 		}
 	}
 }
+
+// What ended is looked at before it is gone, and then told.
+func TestReaper_Inspect_SeesTheZombieFirst(t *testing.T) {
+	r := NewReaper()
+	defer r.Close()
+	seen := make(chan bool, 1)
+	r.Inspect(func(pid int) { seen <- isZombie(pid) })
+	release := r.Hold()
+	cmd := exec.Command("/bin/sh", "-c", "exit 3")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan int, 1)
+	if err := r.Watch(cmd.Process.Pid, func(status int, _ time.Time) { ended <- status }); err != nil {
+		t.Fatal(err)
+	}
+	release()
+	if got := <-ended; got != 3 {
+		t.Errorf("status %d, want 3", got)
+	}
+	select {
+	case zombie := <-seen:
+		if !zombie {
+			t.Error("the process was reaped before it was looked at")
+		}
+	default:
+		t.Error("the process was not looked at")
+	}
+}

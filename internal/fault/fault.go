@@ -25,6 +25,19 @@ var Points = []string{
 	DeleteUnmounted,
 }
 
+// JailPoints lists those that only jails in process pass, no OCI command does.
+var JailPoints = []string{
+	JailRecorded,
+	JailStage,
+	JailMounts,
+	JailMade,
+	JailLimited,
+	JailEntered,
+	JailExecEntered,
+	JailRemoved,
+	JailLimitsRemoved,
+}
+
 // The injection points.
 const (
 	CreateBegin     = "create.begin"     // the id is reserved, nothing exists yet
@@ -43,4 +56,14 @@ const (
 	DeleteDrained   = "delete.drained"   // its output is drained
 	DeleteRuntime   = "delete.runtime"   // the runtime has removed it
 	DeleteUnmounted = "delete.unmounted" // its root file system is unmounted
+
+	JailRecorded      = "jail.recorded"       // create: the jail's state is on disk
+	JailStage         = "jail.stage"          // create: the init's first stage runs, on the host
+	JailMounts        = "jail.mounts"         // create: all mounts are made
+	JailMade          = "jail.made"           // create: the jail exists
+	JailLimited       = "jail.limited"        // create: its limits are in force
+	JailEntered       = "jail.entered"        // create: the first stage is in the jail
+	JailExecEntered   = "jail.exec-entered"   // exec: its first stage is in the jail
+	JailRemoved       = "jail.removed"        // delete: the jail is removed
+	JailLimitsRemoved = "jail.limits-removed" // delete: only the state is left
 )
