@@ -1,6 +1,7 @@
 package task
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -83,6 +85,11 @@ func (k *Cleanup) removeGroup(ctx context.Context, leader string) error {
 	if err != nil {
 		return err
 	}
+	// Containerd asks for each of the group at the same time: when everybody
+	// begins with its own, there is little left that two do at once.
+	slices.SortStableFunc(records, func(a, b *record) int {
+		return cmp.Compare(btoi(b.ID == k.ID), btoi(a.ID == k.ID))
+	})
 	var errs []error
 	for _, r := range records {
 		if r.Shim != leader {
@@ -94,6 +101,13 @@ func (k *Cleanup) removeGroup(ctx context.Context, leader string) error {
 	}
 	errs = append(errs, k.RemoveShim(leader))
 	return errors.Join(errs...)
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // rootMounted reports whether a file system is mounted as the bundle's root.
