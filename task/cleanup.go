@@ -95,6 +95,9 @@ func (k *Cleanup) removeGroup(ctx context.Context, leader string) error {
 		if r.Shim != leader {
 			continue
 		}
+		if _, err := readRecord(k.StateDir, k.Namespace, r.ID); errors.Is(err, fs.ErrNotExist) {
+			continue // another call has removed it meanwhile
+		}
 		if err := k.remove(ctx, r); err != nil {
 			errs = append(errs, fmt.Errorf("remove container %q: %w", r.ID, err))
 		}
