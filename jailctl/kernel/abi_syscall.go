@@ -1,0 +1,37 @@
+package kernel
+
+// The system calls that this package makes. golang.org/x/sys knows the numbers
+// up to 575; all are here, so that one list tells what is asked of the kernel.
+const (
+	sysUnmount           = 22  // SYS_unmount, sys/sys/syscall.h:31
+	sysIoctl             = 54  // SYS_ioctl, sys/sys/syscall.h:63
+	sysSetgroups14       = 80  // SYS_freebsd14_setgroups, sys/sys/syscall.h:89; plain setgroups up to 14
+	sysSetrlimit         = 195 // SYS_setrlimit, sys/sys/syscall.h:189
+	sysSysctl            = 202 // SYS___sysctl, sys/sys/syscall.h:196
+	sysModfind           = 303 // SYS_modfind, sys/sys/syscall.h:254
+	sysKldload           = 304 // SYS_kldload, sys/sys/syscall.h:255
+	sysNmount            = 378 // SYS_nmount, sys/sys/syscall.h:328
+	sysJailAttach        = 436 // SYS_jail_attach, sys/sys/syscall.h:382
+	sysCpusetSetid       = 485 // SYS_cpuset_setid, sys/sys/syscall.h:427
+	sysCpusetGetaffinity = 487 // SYS_cpuset_getaffinity, sys/sys/syscall.h:429
+	sysCpusetSetaffinity = 488 // SYS_cpuset_setaffinity, sys/sys/syscall.h:430
+	sysPosixOpenpt       = 504 // SYS_posix_openpt, sys/sys/syscall.h:446
+	sysJailGet           = 506 // SYS_jail_get, sys/sys/syscall.h:448
+	sysJailSet           = 507 // SYS_jail_set, sys/sys/syscall.h:449
+	sysJailRemove        = 508 // SYS_jail_remove, sys/sys/syscall.h:450
+	sysGetloginclass     = 523 // SYS_getloginclass, sys/sys/syscall.h:464
+	sysSetloginclass     = 524 // SYS_setloginclass, sys/sys/syscall.h:465
+	sysRctlGetRacct      = 525 // SYS_rctl_get_racct, sys/sys/syscall.h:466
+	sysRctlGetRules      = 526 // SYS_rctl_get_rules, sys/sys/syscall.h:467
+	sysRctlAddRule       = 528 // SYS_rctl_add_rule, sys/sys/syscall.h:469
+	sysRctlRemoveRule    = 529 // SYS_rctl_remove_rule, sys/sys/syscall.h:470
+	sysWait6             = 532 // SYS_wait6, sys/sys/syscall.h:473
+	sysProcctl           = 544 // SYS_procctl, sys/sys/syscall.h:485
+	sysStatfs            = 555 // SYS_statfs, sys/sys/syscall.h:496
+	sysGetfsstat         = 557 // SYS_getfsstat, sys/sys/syscall.h:498
+	sysCpusetGetdomain   = 561 // SYS_cpuset_getdomain, sys/sys/syscall.h:502
+	sysCpusetSetdomain   = 562 // SYS_cpuset_setdomain, sys/sys/syscall.h:503
+	sysCloseRange        = 575 // SYS_close_range, sys/sys/syscall.h:516
+	sysJailAttachJD      = 597 // SYS_jail_attach_jd, sys/sys/syscall.h:538; since 15.0
+	sysJailRemoveJD      = 598 // SYS_jail_remove_jd, sys/sys/syscall.h:539; since 15.0
+)

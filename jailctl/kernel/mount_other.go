@@ -1,0 +1,18 @@
+//go:build !freebsd
+
+package kernel
+
+// Mount returns [ErrUnsupported].
+func Mount(string, string, []MountOption, int) error { return ErrUnsupported }
+
+// Unmount returns [ErrUnsupported].
+func Unmount(string, bool) error { return ErrUnsupported }
+
+// UnmountID returns [ErrUnsupported].
+func UnmountID(FSID, bool) error { return ErrUnsupported }
+
+// Mounts returns [ErrUnsupported].
+func Mounts() ([]MountInfo, error) { return nil, ErrUnsupported }
+
+// MountOf returns [ErrUnsupported].
+func MountOf(string) (MountInfo, error) { return MountInfo{}, ErrUnsupported }

@@ -1,0 +1,11 @@
+//go:build !freebsd
+
+package kernel
+
+import "time"
+
+// Osreldate returns [ErrUnsupported].
+func Osreldate() (int, error) { return 0, ErrUnsupported }
+
+// BootTime returns [ErrUnsupported].
+func BootTime() (time.Time, error) { return time.Time{}, ErrUnsupported }

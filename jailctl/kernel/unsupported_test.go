@@ -1,0 +1,83 @@
+//go:build !freebsd
+
+package kernel
+
+import (
+	"errors"
+	"os"
+	"testing"
+)
+
+// A stub that returns nil for work it did not do lets its caller go on.
+func TestOtherSystems_Unsupported(t *testing.T) {
+	j := JailFromFile(nil, 1)
+	second := func(_ any, err error) error { return err }
+	calls := map[string]error{
+		"CreateJail":             second(CreateJail(nil)),
+		"OpenJail":               second(OpenJail("x")),
+		"OpenJailID":             second(OpenJailID(1)),
+		"*Jail.Update":           j.Update(nil),
+		"*Jail.Get":              second(j.Get("name")),
+		"*Jail.Remove":           j.Remove(),
+		"*Jail.Attach":           j.Attach(),
+		"StateOfJail":            second(StateOfJail(1)),
+		"Jails":                  second(Jails(true)),
+		"Params":                 second(Params()),
+		"Mount":                  Mount("tmpfs", "/nonexistent", nil, 0),
+		"Unmount":                Unmount("/nonexistent", false),
+		"UnmountID":              UnmountID(FSID{}, false),
+		"Mounts":                 second(Mounts()),
+		"MountOf":                second(MountOf("/")),
+		"Processes":              second(Processes()),
+		"ProcessByID":            second(ProcessByID(os.Getpid())),
+		"BecomeReaper":           BecomeReaper(),
+		"ReaperStatus":           second(ReaperStatus()),
+		"ReaperPids":             second(ReaperPids()),
+		"ReapKill":               second(ReapKill(0, os.Getpid())),
+		"SetNoNewPrivs":          SetNoNewPrivs(),
+		"WaitJail":               second(WaitJail(1, true)),
+		"WaitPid":                second(WaitPid(1, true)),
+		"CloseExecFrom":          CloseExecFrom(3),
+		"SetLoginClass":          SetLoginClass("daemon"),
+		"GetLoginClass":          second(GetLoginClass()),
+		"SetGroups":              SetGroups(0, nil),
+		"SetRlimit":              SetRlimit(rlimitNofile, Rlimit{}),
+		"SetControllingTerminal": SetControllingTerminal(0),
+		"SetWinsize":             SetWinsize(os.Stdin, 1, 1),
+		"AddRule":                AddRule(Rule{}),
+		"RemoveRules":            RemoveRules("x"),
+		"RemoveRule":             RemoveRule("x", "", ""),
+		"Rules":                  second(Rules("x")),
+		"Usage":                  second(Usage("x")),
+		"JailCPUs":               second(JailCPUs(1)),
+		"SetJailCPUs":            SetJailCPUs(1, CPUSet{}),
+		"ResetCPUSet":            ResetCPUSet(),
+		"SetJailDomains":         SetJailDomains(1, "0"),
+		"RulesetExists":          second(RulesetExists("/dev", 1)),
+		"ApplyDevRule":           ApplyDevRule("/dev", DevRule{}),
+		"AddDevRule":             AddDevRule("/dev", 1, 1, DevRule{}),
+		"RemoveDevRule":          RemoveDevRule("/dev", 1, 1),
+		"Rulesets":               second(Rulesets("/dev")),
+		"LoadModule":             LoadModule("x"),
+		"Osreldate":              second(Osreldate()),
+		"BootTime":               second(BootTime()),
+	}
+	master, _, err := OpenPTY()
+	if calls["OpenPTY"] = err; master != nil {
+		t.Error("OpenPTY returned a terminal")
+	}
+	for name, err := range calls {
+		if !errors.Is(err, ErrUnsupported) {
+			t.Errorf("%s: %v, want ErrUnsupported", name, err)
+		}
+	}
+	// These have no error to return.
+	if HasModule("x") || RacctEnabled() {
+		t.Error("HasModule or RacctEnabled is true")
+	}
+	for name := range exportedFuncs(t, "_other.go") {
+		if _, ok := calls[name]; !ok && name != "HasModule" && name != "RacctEnabled" {
+			t.Errorf("%s is not tested", name)
+		}
+	}
+}

@@ -1,0 +1,9 @@
+//go:build !freebsd
+
+package kernel
+
+// WaitJail returns [ErrUnsupported].
+func WaitJail(int, bool) (WaitResult, error) { return WaitResult{}, ErrUnsupported }
+
+// WaitPid returns [ErrUnsupported].
+func WaitPid(int, bool) (WaitResult, error) { return WaitResult{}, ErrUnsupported }

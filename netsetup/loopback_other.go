@@ -1,0 +1,6 @@
+//go:build !freebsd
+
+package netsetup
+
+// Loopback returns [ErrUnsupported].
+func Loopback() error { return ErrUnsupported }
