@@ -1,0 +1,120 @@
+package plan
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// maxHostname keeps a host name made from an id within what programs expect.
+const maxHostname = 63
+
+// defaults sets what nobody asked for: what the runtime specification says, and
+// what a container can't do without.
+func (b *builder) defaults() error {
+	if err := b.defaultHost(); err != nil {
+		return err
+	}
+	p := b.params
+	statfs := "2"
+	if b.allowMount() || b.plan.Linux {
+		statfs = "1"
+	}
+	list := [][2]string{
+		{"enforce_statfs", statfs},
+		// Without it a process that may mount devfs would see every device.
+		{"devfs_ruleset", strconv.Itoa(b.ruleset())},
+	}
+	if !p.has("allow.sysvipc") {
+		list = append(list, [][2]string{{"sysvmsg", "new"}, {"sysvsem", "new"}, {"sysvshm", "new"}}...)
+	}
+	if p.get("vnet") == "new" && p.get("host") == "new" {
+		list = append(list, [2]string{"host.hostuuid", hostUUID(b.config.Namespace, b.config.ID)})
+	}
+	for _, d := range list {
+		if err := p.defaultTo(d[0], d[1]); err != nil {
+			return err
+		}
+	}
+	if b.plan.Linux && !p.has("linux") {
+		if err := p.put("linux", "new", "Linux containers", byDefault); err != nil {
+			return err
+		}
+	}
+	return b.allowedBy()
+}
+
+// allowMount reports whether the jail may mount something, and sees to it that
+// it can: allow.mount.zfs has no effect without allow.mount, which alone allows
+// nothing.
+func (b *builder) allowMount() bool {
+	p := b.params
+	for name := range p.set {
+		if strings.HasPrefix(name, "allow.mount.") && p.isTrue(name) && !p.has("allow.mount") {
+			p.set["allow.mount"] = setting{value: value{kind: p.set[name].value.kind, text: "true", num: 1}, field: p.set[name].field, rank: byDefault}
+			return true
+		}
+	}
+	return p.isTrue("allow.mount")
+}
+
+// defaultHost gives the jail a host name: nearly every client leaves that to the
+// runtime for some containers.
+func (b *builder) defaultHost() error {
+	p := b.params
+	if p.has("host") && p.get("host") != "new" {
+		return nil
+	}
+	if !p.has("host.hostname") {
+		if !p.has("host") && b.sharesHostName() {
+			return p.defaultTo("host", "inherit")
+		}
+		if err := p.defaultTo("host.hostname", b.hostname()); err != nil {
+			return err
+		}
+	}
+	return p.defaultTo("host", "new")
+}
+
+// sharesHostName reports whether the specification has namespaces, and none for
+// host names: then the container has its host's.
+func (b *builder) sharesHostName() bool {
+	if b.spec.Linux == nil || len(b.spec.Linux.Namespaces) == 0 || b.params.has("host.domainname") {
+		return false
+	}
+	return !slices.ContainsFunc(b.spec.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == specs.UTSNamespace })
+}
+
+// hostname is the name that CRI sends in the environment only, or the id.
+func (b *builder) hostname() string {
+	for _, e := range slices.Backward(b.plan.Process.Env) {
+		if name, ok := strings.CutPrefix(e, "HOSTNAME="); ok && name != "" && len(name) <= maxJailName {
+			return name
+		}
+	}
+	return cut(b.config.ID, maxHostname)
+}
+
+// allowedBy gives the jail what capabilities in the bounding set ask for. The
+// table is in the package's documentation.
+func (b *builder) allowedBy() error {
+	c := b.spec.Process.Capabilities
+	if c == nil {
+		return nil
+	}
+	have := c.Bounding
+	if len(have) == 0 {
+		have = c.Effective
+	}
+	if b.params.get("vnet") == "new" && slices.Contains(have, "CAP_NET_RAW") {
+		if err := b.params.defaultTo("allow.raw_sockets", "true"); err != nil {
+			return err
+		}
+	}
+	if slices.Contains(have, "CAP_IPC_LOCK") {
+		return b.params.defaultTo("allow.mlock", "true")
+	}
+	return nil
+}

@@ -1,0 +1,199 @@
+package plan
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"jailshim/jailctl/kernel"
+)
+
+var update = flag.Bool("update", false, "write the golden plans anew")
+
+// machine is a FreeBSD 15.1 with everything on and nothing Linux.
+func machine() Facts {
+	return Facts{Params: kernel.BuiltinParams(), Release: 1501501, Racct: true}
+}
+
+func config() Config {
+	return Config{Namespace: "default", ID: "web1", Bundle: "/run/bundle", Facts: machine()}
+}
+
+// What clients really send must become the jail that their users expect; the
+// golden files show every decision.
+func TestNew_RealSpecs(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.json")
+	if err != nil || len(files) < 8 {
+		t.Fatalf("%d specifications, %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			spec, extra, err := Decode(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := config()
+			c.Extra = extra
+			p, err := New(spec, c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out bytes.Buffer
+			if err := p.Explain(&out); err != nil {
+				t.Fatal(err)
+			}
+			golden := strings.TrimSuffix(file, ".json") + ".txt"
+			if *update {
+				if err := os.WriteFile(golden, out.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out.String() != string(want) {
+				t.Errorf("got:\n%s\nwant:\n%s", &out, want)
+			}
+		})
+	}
+}
+
+// A plan is kept in the state of a container: reading it back must not change it.
+func TestPlan_SurvivesJSON(t *testing.T) {
+	for _, file := range []string{"nerdctl", "podman", "freebsd"} {
+		p := planFile(t, file, config())
+		b, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got Plan
+		if err := json.Unmarshal(b, &got); err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(&got, p) {
+			t.Errorf("%s: got %+v, want %+v", file, &got, p)
+		}
+	}
+}
+
+func planFile(t *testing.T, name string, c Config) *Plan {
+	t.Helper()
+	b, err := os.ReadFile("testdata/" + name + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, extra, err := Decode(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Extra = extra
+	p, err := New(spec, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// base is the smallest specification.
+func base() *specs.Spec {
+	return &specs.Spec{
+		Version: specs.Version,
+		Process: &specs.Process{Args: []string{"/bin/sh"}, Cwd: "/"},
+		Root:    &specs.Root{Path: "rootfs"},
+	}
+}
+
+// with is base with changes.
+func with(change func(*specs.Spec)) *specs.Spec {
+	s := base()
+	change(s)
+	return s
+}
+
+func annotated(pairs ...string) *specs.Spec {
+	s := base()
+	s.Annotations = make(map[string]string)
+	for i := 0; i < len(pairs); i += 2 {
+		s.Annotations[pairs[i]] = pairs[i+1]
+	}
+	return s
+}
+
+func mustPlan(t *testing.T, s *specs.Spec) *Plan {
+	t.Helper()
+	p, err := New(s, config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// param renders a parameter of a plan, "" if it isn't there.
+func (p *Plan) param(name string) string {
+	for _, param := range p.Params {
+		if r := renderParam(param); r == name || strings.HasPrefix(r, name+"=") {
+			return r
+		}
+		i := strings.LastIndexByte(name, '.') + 1
+		if param.Name == name[:i]+"no"+name[i:] {
+			return param.Name
+		}
+	}
+	return ""
+}
+
+// On another system a plan is made with the parameters of FreeBSD 15.1, and names
+// the modules that it would need.
+func TestNew_WithoutFacts_NamesModules(t *testing.T) {
+	c := config()
+	c.Facts = Facts{}
+	p, err := New(annotated("org.freebsd.jail.allow.mount.zfs", "true"), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(p.Modules, " "); got != "zfs" {
+		t.Errorf("modules %q, want zfs", got)
+	}
+}
+
+// A kernel without the module doesn't know its parameters; the plan must not
+// refuse them.
+func TestNew_ParameterOfModule_NamesModule(t *testing.T) {
+	c := config()
+	for _, name := range []string{"allow.mount.zfs", "allow.mount.nullfs", "linux.osrelease"} {
+		delete(c.Facts.Params, name)
+	}
+	p, err := New(annotated("org.freebsd.jail.allow.mount.zfs", "true", "org.freebsd.jail.allow.mount.nullfs", "1",
+		"org.freebsd.jail.linux.osrelease", "5.15.0"), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(p.Modules, " "); got != "nullfs zfs linux64" {
+		t.Errorf("modules %q, want nullfs zfs linux64", got)
+	}
+}
+
+// A default of ours that an older kernel doesn't know must not fail the jail.
+func TestNew_OldKernel_LeavesDefaultsOut(t *testing.T) {
+	c := config()
+	delete(c.Facts.Params, "sysvmsg")
+	p, err := New(base(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.param("sysvmsg") != "" || p.param("sysvsem") != "sysvsem=new" {
+		t.Errorf("sysvmsg %q, sysvsem %q", p.param("sysvmsg"), p.param("sysvsem"))
+	}
+}
