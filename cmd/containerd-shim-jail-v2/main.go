@@ -21,6 +21,7 @@ import (
 const runtimeName = "io.containerd.jail.v2"
 
 func main() {
+	becomeStage(os.Args)
 	p := &shim.Program{
 		Runtime: runtimeName,
 		Version: version.Version,
@@ -41,7 +42,7 @@ func serve(_ context.Context, s *shim.Server) (shim.Service, error) {
 		Version:    version.Version,
 		Reaper:     s.Reaper,
 		Events:     s.Events,
-		NewRuntime: (&runtimes{state: s.StateDir, signal: s.Reaper.Signal}).get,
+		NewRuntime: (&runtimes{state: s.StateDir, reaper: s.Reaper}).get,
 		Shutdown:   s.Shutdown,
 		Log:        slog.With(shim.KeyNamespace, s.Namespace),
 	}), nil

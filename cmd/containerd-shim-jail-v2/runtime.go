@@ -2,36 +2,49 @@ package main
 
 import (
 	"path/filepath"
-	"syscall"
+	"sync"
 
 	"jailshim/driver"
 	"jailshim/ociruntime"
 	"jailshim/options"
+	"jailshim/shim"
 )
 
 // runtimes makes the runtime that options select.
 type runtimes struct {
-	state  string // see shim.StateDir
-	signal func(pid int, sig syscall.Signal) error
+	state  string       // see shim.StateDir
+	reaper *shim.Reaper // nil in a process that only removes or describes
+
+	mu     sync.Mutex                // guards the field below
+	native map[string]driver.Runtime // by namespace
 }
 
 // ociFolder, in the state folder, holds the state of OCI runtimes, by namespace.
 const ociFolder = "oci"
 
+// get is a task.RuntimeFunc.
 func (r *runtimes) get(namespace string, o options.Options) (driver.Runtime, error) {
-	command, root := o.OCIRuntime, o.OCIRoot
-	if command == "" {
-		command = defaultOCIRuntime
+	if o.OCIRuntime != "" {
+		return r.oci(o.OCIRuntime, namespace, o)
 	}
+	return r.platform(namespace, o)
+}
+
+// oci returns the runtime that runs containers by a command.
+func (r *runtimes) oci(command, namespace string, o options.Options) (driver.Runtime, error) {
+	root := o.OCIRoot
 	if root == "" {
 		root = filepath.Join(r.state, ociFolder)
 	}
-	return ociruntime.New(ociruntime.Config{
+	c := ociruntime.Config{
 		Command:       command,
 		Root:          filepath.Join(root, namespace),
 		SystemdCgroup: o.SystemdCgroup,
 		NoPivotRoot:   o.NoPivotRoot,
 		NoNewKeyring:  o.NoNewKeyring,
-		Signal:        r.signal,
-	})
+	}
+	if r.reaper != nil {
+		c.Signal = r.reaper.Signal
+	}
+	return ociruntime.New(c)
 }

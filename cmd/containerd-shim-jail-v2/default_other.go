@@ -1,6 +1,0 @@
-//go:build !freebsd
-
-package main
-
-// defaultOCIRuntime runs the containers when the options name none.
-const defaultOCIRuntime = "runc"

@@ -1,0 +1,346 @@
+package jailctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/containerd/errdefs"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"jailshim/driver"
+	"jailshim/internal/fault"
+	"jailshim/jailctl/kernel"
+	"jailshim/jailctl/plan"
+	"jailshim/jailctl/stage"
+)
+
+const (
+	// stageTimeout bounds each answer of a first stage.
+	stageTimeout = 30 * time.Second
+	// undoTimeout bounds the removal of a container that could not be made.
+	undoTimeout = 20 * time.Second
+)
+
+// Detached says how to make a container whose maker ends before it is started.
+type Detached struct {
+	// Keep are open files for the init, from descriptor 3 on.
+	Keep []*os.File
+	// Listen tells how many of them, the first ones, are sockets that the init
+	// finds by LISTEN_FDS in its environment, as sd_listen_fds(3) does.
+	Listen int
+}
+
+// Create implements driver.Runtime.
+func (r *Runtime) Create(ctx context.Context, c *driver.CreateConfig) (driver.Container, error) {
+	k, err := r.create(ctx, c, nil)
+	if err != nil {
+		return nil, err
+	}
+	return k, nil
+}
+
+// CreateDetached is Create for a container that another process will start, with
+// [Container.Start] of one that Load returned.
+func (r *Runtime) CreateDetached(ctx context.Context, c *driver.CreateConfig, d Detached) (*Container, error) {
+	return r.create(ctx, c, &d)
+}
+
+func (r *Runtime) create(ctx context.Context, c *driver.CreateConfig, d *Detached) (_ *Container, retErr error) {
+	k := &Container{rt: r, name: r.name(c.ID), oom: c.OOM, execs: make(map[int]struct{})}
+	spec, extra, err := plan.Load(c.Bundle)
+	if err != nil {
+		return nil, err
+	}
+	root := rootPath(spec, c)
+	boot, err := kernel.BootTime()
+	if err != nil {
+		return nil, err
+	}
+	if err := r.store.reserve(k.name); err != nil {
+		return nil, fmt.Errorf("container %q: %w", c.ID, err)
+	}
+	k.base = root
+	k.state = State{
+		Version:     stateVersion,
+		Namespace:   r.config.Namespace,
+		ID:          c.ID,
+		Bundle:      c.Bundle,
+		Jail:        k.name,
+		Root:        root,
+		Owner:       self(),
+		Boot:        boot,
+		Annotations: spec.Annotations,
+	}
+	defer func() {
+		if retErr != nil {
+			k.closeStage()
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
+			defer cancel()
+			retErr = errors.Join(retErr, k.abandon(ctx))
+		}
+	}()
+	// The mounts' folder is known even if nothing else is.
+	k.state.Mounts = []string{root}
+	if len(c.Rootfs) == 0 {
+		if k.state.Others, err = mountsWithin(root); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.store.write(k.name, &k.state); err != nil {
+		return nil, err
+	}
+	if err := fault.Point(fault.JailRecorded); err != nil {
+		return nil, err
+	}
+	// Images are told apart by what is in them, so the root comes first.
+	if err := mountRoot(root, c.Rootfs); err != nil {
+		return nil, err
+	}
+	if err := fault.Point(fault.CreateMounted); err != nil {
+		return nil, err
+	}
+	f, err := facts(root)
+	if err != nil {
+		return nil, err
+	}
+	if k.plan, err = plan.New(spec, plan.Config{Namespace: r.config.Namespace, ID: c.ID, Bundle: c.Bundle, Facts: f, Extra: extra}); err != nil {
+		return nil, err
+	}
+	if err := network(k.plan); err != nil {
+		return nil, err
+	}
+	k.tellIgnored()
+	k.describe()
+	if err := r.store.write(k.name, &k.state); err != nil {
+		return nil, err
+	}
+	if err := k.build(ctx, c, d); err != nil {
+		return nil, fmt.Errorf("jail %s: %w", k.plan.Name, err)
+	}
+	k.state.Created = time.Now()
+	if err := r.store.write(k.name, &k.state); err != nil {
+		return nil, err
+	}
+	r.keep(k)
+	return k, nil
+}
+
+// rootPath is where the container's root is: what the shim mounts on the bundle's
+// folder, or what the spec names.
+func rootPath(spec *specs.Spec, c *driver.CreateConfig) string {
+	path := filepath.Join(c.Bundle, bundleRoot)
+	if len(c.Rootfs) == 0 && spec.Root != nil && spec.Root.Path != "" {
+		path = spec.Root.Path
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(c.Bundle, path)
+		}
+	}
+	return realPath(path)
+}
+
+// describe puts into the state what the plan is going to make.
+func (k *Container) describe() {
+	p, st := k.plan, &k.state
+	st.Jail = p.Name
+	if p.Root.Readonly {
+		// A mount that is there can't be made read-only, and read-only from the
+		// start nothing could be mounted into it: so the jail gets a read-only
+		// view of the root, and its mounts lie on that.
+		st.Root = filepath.Join(realPath(k.rt.store.folder(k.name)), rootFolder)
+		st.Mounts = append(st.Mounts, st.Root)
+	}
+	st.Memory, st.Pids = p.Limits.Memory, p.Limits.Pids
+	st.Loopback = p.Network.Mode == plan.NetworkPrivate
+	if p.Hooks != nil {
+		st.Poststart, st.Poststop = p.Hooks.Poststart, p.Hooks.Poststop
+	}
+}
+
+// build makes everything of the container that the plan says, up to an init that
+// waits.
+func (k *Container) build(ctx context.Context, c *driver.CreateConfig, d *Detached) error {
+	p := k.plan
+	for _, m := range p.Modules {
+		if err := loadModule(m); err != nil {
+			return err
+		}
+	}
+	// The stage needs time to come up: the mounts are made meanwhile.
+	if err := k.spawn(c, d); err != nil {
+		return err
+	}
+	if err := fault.Point(fault.JailStage); err != nil {
+		return err
+	}
+	if err := k.mountAll(); err != nil {
+		return err
+	}
+	if err := fault.Point(fault.JailMounts); err != nil {
+		return err
+	}
+	if err := k.makeJail(); err != nil {
+		return err
+	}
+	if err := fault.Point(fault.JailMade); err != nil {
+		return err
+	}
+	if err := k.limit(p.Limits); err != nil {
+		return err
+	}
+	if err := fault.Point(fault.JailLimited); err != nil {
+		return err
+	}
+	if err := k.enter(ctx); err != nil {
+		return err
+	}
+	if err := fault.Point(fault.JailEntered); err != nil {
+		return err
+	}
+	return k.createHooks(ctx)
+}
+
+// spawn starts the init's first stage.
+func (k *Container) spawn(c *driver.CreateConfig, d *Detached) error {
+	cmd := stage.Command{Stdin: c.Stdio.Stdin, Stdout: c.Stdio.Stdout, Stderr: c.Stdio.Stderr}
+	if c.Terminal {
+		t, err := openTerminal(&k.plan.Process)
+		if err != nil {
+			return err
+		}
+		defer t.slave.Close()
+		k.console = t.master
+		cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Terminal = t.slave, t.slave, t.slave, true
+	}
+	if d != nil {
+		cmd.Keep = d.Keep
+		l, err := listen(filepath.Join(k.rt.store.folder(k.name), goSocket))
+		if err != nil {
+			return err
+		}
+		defer l.Close()
+		cmd.Listener = l
+	}
+	s, err := stage.Spawn(&cmd)
+	if err != nil {
+		return err
+	}
+	k.stage, k.detached = s, d != nil
+	if d != nil {
+		k.kept, k.listen = len(d.Keep), d.Listen
+	}
+	p, err := kernel.ProcessByID(s.Pid)
+	if err != nil {
+		return err
+	}
+	k.mu.Lock()
+	k.state.Init = ProcessID{s.Pid, p.Start}
+	k.mu.Unlock()
+	return k.rt.store.write(k.name, &k.state)
+}
+
+// listen returns a listening socket with a name. The name stays: it goes with
+// the container's folder.
+func listen(path string) (*os.File, error) {
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	l.SetUnlinkOnClose(false)
+	return l.File()
+}
+
+// makeJail makes the jail.
+func (k *Container) makeJail() error {
+	params := append([]kernel.Param{kernel.String("path", k.state.Root)}, k.plan.Params...)
+	j, err := kernel.CreateJail(params)
+	if err != nil {
+		return explainJail(err)
+	}
+	k.jail = j
+	k.mu.Lock()
+	k.state.JID = j.ID
+	k.mu.Unlock()
+	return k.rt.store.write(k.name, &k.state)
+}
+
+// enter brings the first stage into the jail, where it finds the program and
+// waits.
+func (k *Container) enter(ctx context.Context) error {
+	config := stageConfig(&k.plan.Process)
+	config.JID = k.jail.ID
+	config.Loopback = k.state.Loopback
+	config.Listen = k.stage.Listen
+	config.Keep = k.kept
+	if k.listen > 0 {
+		// The pid is the container's too: jails have no numbers of their own.
+		config.Env = append(slices.Clone(config.Env), fmt.Sprint("LISTEN_FDS=", k.listen), fmt.Sprint("LISTEN_PID=", k.stage.Pid))
+	}
+	hooks, err := k.startHooks()
+	if err != nil {
+		return err
+	}
+	config.Hooks = hooks
+	if err := k.stage.Enter(config, k.jail.File(), until(ctx, stageTimeout)); err != nil {
+		return explainStage(err)
+	}
+	if k.detached {
+		return k.closeStage()
+	}
+	return nil
+}
+
+// stageConfig translates a planned process.
+func stageConfig(p *plan.Process) *stage.Config {
+	c := &stage.Config{
+		Args:       p.Args,
+		Env:        p.Env,
+		Cwd:        p.Cwd,
+		UID:        p.UID,
+		GID:        p.GID,
+		Groups:     p.Groups,
+		Umask:      p.Umask,
+		NoNewPrivs: p.NoNewPrivs,
+		LoginClass: p.LoginClass,
+	}
+	for _, l := range p.Rlimits {
+		c.Rlimits = append(c.Rlimits, stage.Rlimit{Resource: l.Resource, Soft: l.Soft, Hard: l.Hard})
+	}
+	return c
+}
+
+// explainStage gives the failure of a first stage its class.
+func explainStage(err error) error {
+	var failed *stage.Error
+	if errors.As(err, &failed) && failed.Missing {
+		return fmt.Errorf("%w: %w", errdefs.ErrNotFound, err)
+	}
+	return err
+}
+
+// explainJail gives a failure to make a jail its class, and says what to do.
+func explainJail(err error) error {
+	switch {
+	case errors.Is(err, errExist):
+		return fmt.Errorf("%w: %w", errdefs.ErrAlreadyExists, err)
+	case errors.Is(err, errPermission):
+		return fmt.Errorf("%w (making jails needs root, and in a jail the parameter children.max)", err)
+	}
+	return err
+}
+
+func loadModule(name string) error {
+	if kernel.HasModule(name) {
+		return nil
+	}
+	if err := kernel.LoadModule(name); err != nil {
+		return fmt.Errorf("kernel module %s is not loaded (kldload %s): %w", name, name, err)
+	}
+	return nil
+}

@@ -1,0 +1,141 @@
+package jailctl
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"jailshim/jailctl/stage"
+)
+
+// hookGrace is how long the output of a hook that has ended, or was killed, is
+// still read: what it started may hold it open.
+const hookGrace = time.Second
+
+// createHooks runs the hooks that belong to Create, on the host. The jail is
+// made and its init waits in it. There is no mount namespace to tell the points
+// apart, so all three see the same files.
+func (k *Container) createHooks(ctx context.Context) error {
+	h := k.plan.Hooks
+	if h == nil {
+		return nil
+	}
+	for _, point := range []struct {
+		name  string
+		hooks []specs.Hook
+	}{
+		//nolint:staticcheck // prestart is deprecated, and still in use
+		{"prestart", h.Prestart},
+		{"createRuntime", h.CreateRuntime},
+		{"createContainer", h.CreateContainer},
+	} {
+		if err := k.rt.runHooks(ctx, point.name, point.hooks, k.ociState(specs.StateCreating)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// startHooks are those that the first stage runs in the jail.
+func (k *Container) startHooks() ([]stage.Hook, error) {
+	if k.plan.Hooks == nil || len(k.plan.Hooks.StartContainer) == 0 {
+		return nil, nil
+	}
+	state, err := json.Marshal(k.ociState(specs.StateCreated))
+	if err != nil {
+		return nil, err
+	}
+	var out []stage.Hook
+	for _, h := range k.plan.Hooks.StartContainer {
+		s := stage.Hook{Path: h.Path, Args: h.Args, Env: h.Env, State: state}
+		if h.Timeout != nil {
+			s.Seconds = *h.Timeout
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// runHooks runs hooks one after the other, each to its end. The first that fails
+// ends it.
+func (r *Runtime) runHooks(ctx context.Context, point string, hooks []specs.Hook, state specs.State) error {
+	if len(hooks) == 0 {
+		return nil
+	}
+	in, err := json.Marshal(state)
+	if err != nil {
+		return err
+	}
+	for _, h := range hooks {
+		if err := r.runHook(ctx, &h, in); err != nil {
+			return fmt.Errorf("%s hook %s: %w", point, h.Path, err)
+		}
+	}
+	return nil
+}
+
+func (r *Runtime) runHook(ctx context.Context, h *specs.Hook, state []byte) error {
+	if h.Timeout != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(*h.Timeout)*time.Second)
+		defer cancel()
+	}
+	cmd := exec.CommandContext(ctx, h.Path)
+	if len(h.Args) > 0 {
+		cmd.Args = h.Args
+	}
+	cmd.Env = append([]string{}, h.Env...) // nil would be ours
+	cmd.Stdin = bytes.NewReader(state)
+	cmd.WaitDelay = hookGrace
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := r.config.Commands.Start(cmd); err != nil {
+		return err
+	}
+	err := r.config.Commands.Wait(cmd)
+	switch {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded) && h.Timeout != nil:
+		return fmt.Errorf("not done within %d s", *h.Timeout)
+	case errors.Is(err, exec.ErrWaitDelay):
+		return nil // it ended well, and left something behind
+	case err != nil && out.Len() > 0:
+		return fmt.Errorf("%w: %s", err, strings.TrimSpace(out.String()))
+	}
+	return err
+}
+
+// ociState is what hooks read, and the OCI command prints.
+func (k *Container) ociState(status specs.ContainerState) specs.State {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.state.oci(status)
+}
+
+// AnnotationJID is the key under which the state tells the jail's number, as a
+// string; the same as ocijail's.
+const AnnotationJID = "org.freebsd.jail.jid"
+
+func (st *State) oci(status specs.ContainerState) specs.State {
+	a := make(map[string]string, len(st.Annotations)+1)
+	for k, v := range st.Annotations {
+		a[k] = v
+	}
+	if st.JID != 0 {
+		a[AnnotationJID] = fmt.Sprint(st.JID)
+	}
+	return specs.State{
+		Version:     specs.Version,
+		ID:          st.ID,
+		Status:      status,
+		Pid:         st.Init.Pid,
+		Bundle:      st.Bundle,
+		Annotations: a,
+	}
+}

@@ -1,0 +1,26 @@
+package jailctl
+
+import (
+	"errors"
+	"io/fs"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+var (
+	errExist      = unix.EEXIST
+	errPermission = unix.EPERM
+)
+
+// links returns how many names a file has.
+func links(fi fs.FileInfo) uint64 {
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 1
+	}
+	return uint64(st.Nlink)
+}
+
+// isGone reports that a call found its jail removed.
+func isGone(err error) bool { return errors.Is(err, unix.ENOENT) }

@@ -1,0 +1,92 @@
+package jailctl
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// Two commands on one container at once would undo each other's work.
+func TestLock_HeldByAnother_WaitsAndTakesTheFileThatIsThere(t *testing.T) {
+	rt := New(Config{Root: filepath.Join(t.TempDir(), "root")})
+	first, err := rt.Lock("web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan *Lock)
+	go func() {
+		l, err := rt.Lock("web")
+		if err != nil {
+			t.Error(err)
+		}
+		got <- l
+	}()
+	select {
+	case <-got:
+		t.Fatal("two hold the lock")
+	case <-time.After(20 * time.Millisecond):
+	}
+	if other, err := rt.Lock("db"); err != nil {
+		t.Errorf("another container: %v", err)
+	} else if err := other.Unlock(); err != nil {
+		t.Error(err)
+	}
+	// There is no container, so the file goes, while the other waits for it.
+	if err := first.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	second := <-got
+	if !isAt(second.file, second.file.Name()) {
+		t.Error("the second holds a file that is not there any more: a third would not wait for it")
+	}
+	if err := second.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(string(rt.store)); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+}
+
+// The file of a container that is there must stay: a new one would lock nobody out.
+func TestLock_ContainerThere_FileStays(t *testing.T) {
+	rt := New(Config{Root: t.TempDir()})
+	l, err := rt.Lock("web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := rt.store.reserve("web"); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(l.file.Name()); err != nil {
+		t.Error(err)
+	}
+	if names, err := rt.store.names(); err != nil || len(names) != 1 {
+		t.Errorf("containers %v, %v; want one", names, err)
+	}
+	// gc takes only those of containers that are gone, and that nobody holds.
+	held, err := rt.Lock("held")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stray := filepath.Join(string(rt.store), ".stray.lock")
+	if err := os.WriteFile(stray, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := rt.removeLocks(); err != nil {
+		t.Fatal(err)
+	}
+	for path, there := range map[string]bool{l.file.Name(): true, held.file.Name(): true, stray: false} {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) == there {
+			t.Errorf("%s: %v, want it there: %v", path, err, there)
+		}
+	}
+	if err := held.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,156 @@
+package jailctl
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/containerd/errdefs"
+
+	"jailshim/jailctl/plan"
+)
+
+// An image decides what its links say; where a mount lands, it does not.
+func TestTarget_HostileLayouts_StayInside(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		layout func(t *testing.T, root string)
+		target string
+		want   string // below the root
+	}{
+		{"absolute link to the root", link("/", "etc"), "/etc/resolv.conf", "resolv.conf"},
+		{"relative link upwards", link("../..", "etc"), "/etc/hosts", "hosts"},
+		{"link to a folder of the host", link("/etc", "data"), "/data/passwd.d", "etc/passwd.d"},
+		{"link in the middle", link("../../../tmp", "a/b"), "/a/b/c", "tmp/c"},
+		{"link to a link upwards", func(t *testing.T, root string) {
+			link("/../..", "one")(t, root)
+			link("one", "two")(t, root)
+		}, "/two/x", "x"},
+		{"dev is a link to the root", link("/", "dev"), "/dev", "."},
+		{"proc is a link upwards", link("../../..", "proc"), "/proc", "."},
+		{"dots in the target", func(*testing.T, string) {}, "/../../x", "x"},
+		{"link to a missing folder", link("/no/such/folder", "var"), "/var/log", "no/such/folder/log"},
+		{"link to itself by way of the parent", link("../root/x", "y"), "/y", "root/x"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			root := filepath.Join(t.TempDir(), "root")
+			if err := os.MkdirAll(root, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			tt.layout(t, root)
+			before := listOutside(t, root)
+			got, err := target(&plan.Mount{Type: "tmpfs", Target: tt.target}, root)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := filepath.Join(root, tt.want); got != want {
+				t.Errorf("target %s: got %s, want %s", tt.target, got, want)
+			}
+			if fi, err := os.Lstat(got); err != nil || !fi.IsDir() {
+				t.Errorf("target %s: no folder was made: %v", got, err)
+			}
+			if after := listOutside(t, root); after != before {
+				t.Errorf("outside of the root: was %q, is %q", before, after)
+			}
+		})
+	}
+}
+
+// link makes the symbolic link name → to in a root.
+func link(to, name string) func(*testing.T, string) {
+	return func(t *testing.T, root string) {
+		t.Helper()
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(to, path); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func listOutside(t *testing.T, root string) string {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Dir(root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return strings.Join(names, " ")
+}
+
+// The kernel mounts a file only upon a file that has no other name, and an
+// image's layers are full of hard links.
+func TestTarget_FileWithSeveralNames_GetsItsOwn(t *testing.T) {
+	root := t.TempDir()
+	a, b := filepath.Join(root, "a"), filepath.Join(root, "b")
+	if err := os.WriteFile(a, []byte("text"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(a, b); err != nil {
+		t.Fatal(err)
+	}
+	source := filepath.Join(t.TempDir(), "source")
+	if err := os.WriteFile(source, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := target(&plan.Mount{Type: "nullfs", Source: source, Target: "/b"}, root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fi, err := os.Lstat(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if links(fi) != 1 || fi.Mode() != 0o640 {
+		t.Errorf("%s: %d names, mode %v; want 1, -rw-r-----", got, links(fi), fi.Mode())
+	}
+	for _, path := range []string{a, b} {
+		if text, err := os.ReadFile(path); err != nil || string(text) != "text" {
+			t.Errorf("%s: got %q, %v", path, text, err)
+		}
+	}
+}
+
+func TestTarget_WrongKind_Refused(t *testing.T) {
+	root := t.TempDir()
+	if err := os.Mkdir(filepath.Join(root, "folder"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, m := range map[string]plan.Mount{
+		"a file upon a folder":     {Type: "nullfs", Source: file, Target: "/folder"},
+		"a device as the source":   {Type: "nullfs", Source: os.DevNull, Target: "/null"},
+		"a source that is missing": {Type: "nullfs", Source: file + ".missing", Target: "/x"},
+	} {
+		if _, err := target(&m, root); !errors.Is(err, errdefs.ErrInvalidArgument) {
+			t.Errorf("%s: got error %v, want one wrapping ErrInvalidArgument", name, err)
+		}
+	}
+}
+
+func TestWithin_TakesWholeComponents(t *testing.T) {
+	for _, tt := range []struct {
+		path, folder string
+		want         bool
+	}{
+		{"/a/b", "/a/b", true},
+		{"/a/b/c", "/a/b", true},
+		{"/a/bc", "/a/b", false},
+		{"/a", "/a/b", false},
+		{"/x", "/", true},
+	} {
+		if got := within(tt.path, tt.folder); got != tt.want {
+			t.Errorf("within(%q, %q): got %v", tt.path, tt.folder, got)
+		}
+	}
+}

@@ -1,0 +1,197 @@
+package jailctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"jailshim/jailctl/kernel"
+	"jailshim/jailctl/plan"
+)
+
+// killTimeout bounds how long processes are hunted that make others faster than
+// they are killed. The jail's removal, which is final, ends them all.
+const killTimeout = 2 * time.Second
+
+// self is the calling process.
+func self() ProcessID {
+	id := ProcessID{Pid: os.Getpid()}
+	if p, err := kernel.ProcessByID(id.Pid); err == nil {
+		id.Start = p.Start
+	}
+	return id
+}
+
+// processes returns the container's processes, zombies left out, and those of
+// jails inside its jail included.
+func (k *Container) processes() ([]kernel.Process, error) {
+	ids, err := k.jids()
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	all, err := kernel.Processes()
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(p kernel.Process) bool {
+		return p.Stat == kernel.ProcZombie || !slices.Contains(ids, p.Jid)
+	}), nil
+}
+
+// jids returns the numbers of the container's jail and of those inside it.
+func (k *Container) jids() ([]int, error) {
+	k.mu.Lock()
+	jid, name := k.state.JID, k.state.Jail
+	k.mu.Unlock()
+	if jid == 0 {
+		return nil, nil
+	}
+	ids := []int{jid}
+	if k.plan != nil && !nests(k.plan) {
+		return ids, nil
+	}
+	all, err := kernel.Jails(false)
+	if err != nil {
+		return nil, err
+	}
+	for _, j := range all {
+		if strings.HasPrefix(j.Name, name+".") {
+			ids = append(ids, j.ID)
+		}
+	}
+	return ids, nil
+}
+
+// nests reports whether jails can be made inside the planned one.
+func nests(p *plan.Plan) bool {
+	i := slices.IndexFunc(p.Params, func(p kernel.Param) bool { return p.Name == "children.max" })
+	if i < 0 {
+		return false
+	}
+	n, err := kernel.DecodeInt(p.Params[i].Value)
+	return err == nil && n > 0
+}
+
+// Pids implements driver.Container.
+func (k *Container) Pids(context.Context) ([]int, error) {
+	all, err := k.processes()
+	if err != nil {
+		return nil, err
+	}
+	pids := make([]int, 0, len(all))
+	for _, p := range all {
+		pids = append(pids, p.Pid)
+	}
+	return pids, nil
+}
+
+// KillAll implements driver.Container.
+func (k *Container) KillAll(_ context.Context, sig syscall.Signal) error {
+	return k.signalAll(sig, killTimeout)
+}
+
+// signalAll signals every process once, and those that come up meanwhile, until
+// there is none that has not got it.
+func (k *Container) signalAll(sig syscall.Signal, limit time.Duration) error {
+	end := time.Now().Add(limit)
+	done := make(map[ProcessID]bool)
+	for time.Now().Before(end) {
+		all, err := k.processes()
+		if err != nil {
+			return err
+		}
+		fresh := false
+		for _, p := range all {
+			id := ProcessID{p.Pid, p.Start}
+			if done[id] {
+				continue
+			}
+			done[id], fresh = true, true
+			if err := syscall.Kill(p.Pid, sig); err != nil && !errors.Is(err, syscall.ESRCH) {
+				return fmt.Errorf("signal %d to process %d: %w", sig, p.Pid, err)
+			}
+		}
+		if !fresh {
+			return nil
+		}
+	}
+	return fmt.Errorf("processes come up faster than they can be signalled: %w", context.DeadlineExceeded)
+}
+
+// Quiesce implements driver.Container: removing the jail is the one way to kill
+// everything that nothing can escape from.
+func (k *Container) Quiesce(context.Context) error {
+	k.keepUsage()
+	j, err := k.openJail()
+	if err != nil {
+		return nil // an operator has removed it
+	}
+	if err := j.Remove(); err != nil && !isGone(err) {
+		return errorf(k.state.Jail, "remove: %w", err)
+	}
+	// The execs' ends are their watchers' to see, and come before the init's.
+	end := time.Now().Add(killTimeout)
+	for pause := firstPause; time.Now().Before(end); pause = min(2*pause, longPause) {
+		reapJail(j.ID, k.owns)
+		if k.empty(j.ID) {
+			break
+		}
+		time.Sleep(pause)
+	}
+	k.reportKill()
+	return nil
+}
+
+// empty reports whether the jail has no process left but zombies that others
+// wait for.
+func (k *Container) empty(jid int) bool {
+	if s, err := kernel.StateOfJail(jid); err == nil && s == kernel.JailGone {
+		return true
+	}
+	all, err := kernel.Processes()
+	if err != nil {
+		return false
+	}
+	return !slices.ContainsFunc(all, func(p kernel.Process) bool {
+		return p.Jid == jid && (p.Stat != kernel.ProcZombie || !k.owns(p.Pid) && p.PPid == os.Getpid())
+	})
+}
+
+// lookAt sees why a process ended that has not been reaped. It is called by the
+// caller's reaper.
+func (k *Container) lookAt(pid int) {
+	p, err := kernel.ProcessByID(pid)
+	if err != nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.usage.ended(&p)
+	if p.Killed || k.overLimitLocked(&p) {
+		k.killed = true
+		go k.reportKill() // ends at once; the reaper must not wait for a callback
+	}
+}
+
+// overLimitLocked reports whether a process that ended was killed by the limit of
+// memory: the kernel does that with an ordinary SIGKILL, so what tells is that
+// the process had more than the limit.
+func (k *Container) overLimitLocked(p *kernel.Process) bool {
+	return k.state.Memory > 0 && syscall.WaitStatus(p.Xstat).Signal() == syscall.SIGKILL && uint64(p.MaxRSS) >= k.state.Memory
+}
+
+// reportKill tells once of a kill for want of memory.
+func (k *Container) reportKill() {
+	k.mu.Lock()
+	told := k.killed
+	k.killed = false
+	k.mu.Unlock()
+	if told && k.oom != nil {
+		k.oom()
+	}
+}

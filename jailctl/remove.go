@@ -1,0 +1,248 @@
+package jailctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"jailshim/internal/fault"
+	"jailshim/jailctl/kernel"
+)
+
+const (
+	// goneTimeout is how long a removed jail may take to go away. One with a
+	// network of its own stays until its last TCP connection has timed out, for
+	// minutes; nothing of it is needed any more by then.
+	goneTimeout = 300 * time.Millisecond
+	// busyTimeout is how long an unmount is repeated before it is forced.
+	busyTimeout = 300 * time.Millisecond
+	firstPause  = 500 * time.Microsecond
+	longPause   = 10 * time.Millisecond
+)
+
+// remove takes a container away, whatever of it exists, from its state alone.
+// What is already gone is no error, and everything is tried even if something
+// fails. The state goes last, so that it can be repeated.
+func (r *Runtime) remove(ctx context.Context, name string, st *State) error {
+	var errs []error
+	errs = append(errs, killInit(st))
+	if err := removeJails(ctx, st); err != nil {
+		errs = append(errs, err)
+	}
+	if err := fault.Point(fault.JailRemoved); err != nil {
+		return err
+	}
+	errs = append(errs, unmountAll(ctx, st.Mounts, st.Others))
+	if err := fault.Point(fault.DeleteUnmounted); err != nil {
+		return err
+	}
+	if err := kernel.RemoveRules(st.Jail); err != nil {
+		errs = append(errs, fmt.Errorf("limits of jail %s: %w", st.Jail, err))
+	}
+	if err := errors.Join(append(errs, fault.Point(fault.JailLimitsRemoved))...); err != nil {
+		return err
+	}
+	if !st.Created.IsZero() {
+		// A hook that fails must not keep the container: runc logs it, too.
+		if err := r.runHooks(ctx, "poststop", st.Poststop, st.oci(specs.StateStopped)); err != nil {
+			slog.Warn("hook failed after the container's end", "container", st.ID, "error", err)
+		}
+	}
+	return r.store.remove(name)
+}
+
+// killInit kills an init that is not, or not yet, in a jail: its maker died
+// before it attached.
+func killInit(st *State) error {
+	if !alive(st.Init) {
+		return nil
+	}
+	if err := syscall.Kill(st.Init.Pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("kill the init, process %d: %w", st.Init.Pid, err)
+	}
+	return nil
+}
+
+// alive reports whether a process exists and is the one that was meant. A zombie
+// is not alive.
+func alive(id ProcessID) bool {
+	if id.Pid == 0 {
+		return false
+	}
+	p, err := kernel.ProcessByID(id.Pid)
+	return err == nil && p.Start.Equal(id.Start) && p.Stat != kernel.ProcZombie
+}
+
+// openOwn returns the container's living jail; nil if there is none. A jail of
+// that name with another root is somebody else's.
+func openOwn(st *State) (*kernel.Jail, error) {
+	j, err := kernel.OpenJail(st.Jail)
+	if errors.Is(err, unix.ENOENT) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	values, err := j.Get("path")
+	if err != nil {
+		return nil, errors.Join(err, j.Close())
+	}
+	if path := kernel.DecodeString(values["path"]); path != st.Root || st.Root == "" {
+		slog.Warn("a jail of the container's name is not the container's", "jail", st.Jail, "path", path)
+		return nil, j.Close()
+	}
+	return j, nil
+}
+
+// removeJails removes the jail, which kills all its processes, and waits until
+// it is gone, for a while.
+func removeJails(ctx context.Context, st *State) error {
+	j, err := openOwn(st)
+	if err != nil {
+		return err
+	}
+	if j != nil {
+		err := j.Remove()
+		if cerr := j.Close(); err == nil {
+			err = cerr
+		}
+		if err != nil && !errors.Is(err, unix.ENOENT) {
+			return fmt.Errorf("remove jail %s: %w", st.Jail, err)
+		}
+	}
+	// Also those that were removed before: by us, by an operator, by a shim
+	// that died right after.
+	for _, id := range jailsAt(st) {
+		awaitGone(ctx, id)
+	}
+	return nil
+}
+
+// jailsAt returns the jails whose root is the container's, dying ones included.
+func jailsAt(st *State) []int {
+	var ids []int
+	if st.JID != 0 {
+		ids = append(ids, st.JID)
+	}
+	if st.Root == "" {
+		return ids
+	}
+	all, err := kernel.Jails(true)
+	if err != nil {
+		return ids // what follows does not depend on it
+	}
+	for _, j := range all {
+		if j.Path == st.Root && !slices.Contains(ids, j.ID) {
+			ids = append(ids, j.ID)
+		}
+	}
+	return ids
+}
+
+// awaitGone reaps what it can of a removed jail's processes until the jail is
+// gone, for a bounded time.
+func awaitGone(ctx context.Context, jid int) {
+	end := until(ctx, goneTimeout)
+	for pause := firstPause; ; pause = min(2*pause, longPause) {
+		reapJail(jid, nil)
+		s, err := kernel.StateOfJail(jid)
+		if err != nil || s != kernel.JailDying || time.Now().After(end) {
+			return
+		}
+		time.Sleep(pause)
+	}
+}
+
+// reapJail reaps those children of the caller that ended in the jail, but for the
+// ones that keep says somebody else waits for. It returns how many are left to
+// those.
+func reapJail(jid int, keep func(pid int) bool) (left int) {
+	for {
+		z, err := kernel.WaitJail(jid, true)
+		if err != nil || z.Pid == 0 {
+			return left
+		}
+		if keep != nil && keep(z.Pid) {
+			// The kernel shows the same one again until it is reaped.
+			return left + 1
+		}
+		if _, err := kernel.WaitPid(z.Pid, false); err != nil {
+			return left
+		}
+	}
+}
+
+// mountsWithin returns the mounts on or below a folder.
+func mountsWithin(folder string) ([]kernel.FSID, error) {
+	all, err := kernel.Mounts()
+	if err != nil {
+		return nil, err
+	}
+	var ids []kernel.FSID
+	for _, m := range all {
+		if within(m.On, folder) {
+			ids = append(ids, m.ID)
+		}
+	}
+	return ids, nil
+}
+
+// unmountAll undoes every mount on or below the folders but the others, last
+// first. A busy one is forced in the end: nothing of the container runs any more
+// that could use it.
+func unmountAll(ctx context.Context, folders []string, others []kernel.FSID) error {
+	if len(folders) == 0 {
+		return nil
+	}
+	all, err := kernel.Mounts()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, m := range slices.Backward(all) {
+		if slices.Contains(others, m.ID) || !slices.ContainsFunc(folders, func(f string) bool { return within(m.On, f) }) {
+			continue
+		}
+		if err := unmount(ctx, &m); err != nil {
+			errs = append(errs, fmt.Errorf("unmount %s: %w", m.On, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func within(path, folder string) bool {
+	return path == folder || strings.HasPrefix(path, strings.TrimSuffix(folder, "/")+"/")
+}
+
+func unmount(ctx context.Context, m *kernel.MountInfo) error {
+	end := until(ctx, busyTimeout)
+	for pause := firstPause; ; pause = min(2*pause, longPause) {
+		err := kernel.UnmountID(m.ID, false)
+		switch {
+		case err == nil, errors.Is(err, unix.ENOENT), errors.Is(err, unix.EINVAL):
+			return nil // EINVAL: not mounted any more
+		case !errors.Is(err, unix.EBUSY):
+			return err
+		}
+		if time.Now().After(end) {
+			break
+		}
+		time.Sleep(pause)
+	}
+	err := kernel.UnmountID(m.ID, true)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EINVAL) {
+		return nil
+	}
+	return err
+}
+
+func goSocketOf(s store, name string) string { return filepath.Join(s.folder(name), goSocket) }

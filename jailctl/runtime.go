@@ -1,0 +1,155 @@
+package jailctl
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/containerd/errdefs"
+
+	"jailshim/driver"
+	"jailshim/internal/version"
+	"jailshim/jailctl/kernel"
+	"jailshim/jailctl/plan"
+)
+
+// Config says where a Runtime keeps its containers.
+type Config struct {
+	// Root is the folder with one folder for each container.
+	Root string
+	// Namespace is containerd's; empty under the OCI command. It is part of
+	// the jails' names.
+	Namespace string
+	// Commands starts and waits for hooks. Nil is package os/exec; a process
+	// with a reaper of its own gives that.
+	Commands Commands
+}
+
+// Commands runs commands in a process that reaps its own children.
+type Commands interface {
+	Start(*exec.Cmd) error
+	Wait(*exec.Cmd) error
+}
+
+// Runtime makes containers that are jails.
+type Runtime struct {
+	config Config
+	store  store
+
+	mu         sync.Mutex // guards the field below
+	containers map[string]*Container
+}
+
+var _ driver.Runtime = (*Runtime)(nil)
+
+// New returns a Runtime.
+func New(c Config) *Runtime {
+	if c.Commands == nil {
+		c.Commands = plainCommands{}
+	}
+	return &Runtime{config: c, store: store(c.Root), containers: make(map[string]*Container)}
+}
+
+type plainCommands struct{}
+
+func (plainCommands) Start(c *exec.Cmd) error { return c.Start() }
+func (plainCommands) Wait(c *exec.Cmd) error  { return c.Wait() }
+
+// name is the container's folder, and the last part of its jail's name.
+func (r *Runtime) name(id string) string { return plan.JailName(r.config.Namespace, id) }
+
+// facts tells about the machine. What a module adds by being loaded is not yet
+// in it, so they are read for each container.
+func facts(root string) (plan.Facts, error) {
+	params, err := kernel.Params()
+	if err != nil {
+		return plan.Facts{}, err
+	}
+	release, err := kernel.Osreldate()
+	if err != nil {
+		return plan.Facts{}, err
+	}
+	return plan.Facts{
+		Params:  params,
+		Release: release,
+		Racct:   kernel.RacctEnabled(),
+		Linux:   func(program string) bool { return linuxProgram(root, program) },
+	}, nil
+}
+
+// Remove implements driver.Runtime.
+func (r *Runtime) Remove(ctx context.Context, id, bundle string) error {
+	name := r.name(id)
+	st, err := r.store.read(name)
+	if errdefs.IsNotFound(err) {
+		// Never made, or removed, or its maker died before it wrote the state:
+		// then nothing but the folder, and what containerd may have mounted.
+		st = &State{Version: stateVersion, Namespace: r.config.Namespace, ID: id, Bundle: bundle, Jail: name}
+		if bundle != "" {
+			st.Mounts = []string{realPath(filepath.Join(bundle, bundleRoot))}
+		}
+	} else if err != nil {
+		return err
+	}
+	return r.remove(ctx, name, st)
+}
+
+// bundleRoot is the folder of a bundle that holds the root when the shim mounts
+// it.
+const bundleRoot = "rootfs"
+
+// Info implements driver.Runtime.
+func (r *Runtime) Info(context.Context) (driver.Info, error) {
+	params, err := kernel.Params()
+	if err != nil {
+		return driver.Info{}, err
+	}
+	return driver.Info{Name: "jailctl", Version: version.Version, Features: Features(params)}, nil
+}
+
+// Zombie is told that a child of the caller has ended and has not been reaped
+// yet: the kernel still knows why it ended. It looks only at processes of the
+// Runtime's containers, and does not block.
+func (r *Runtime) Zombie(pid int) {
+	r.mu.Lock()
+	var owner *Container
+	for _, k := range r.containers {
+		if k.owns(pid) {
+			owner = k
+			break
+		}
+	}
+	r.mu.Unlock()
+	if owner != nil {
+		owner.lookAt(pid)
+	}
+}
+
+func (r *Runtime) keep(k *Container) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.containers[k.name] = k
+}
+
+func (r *Runtime) drop(k *Container) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.containers, k.name)
+}
+
+// errorf says which jail an error is about.
+func errorf(name, format string, args ...any) error {
+	return fmt.Errorf("jail %s: %w", name, fmt.Errorf(format, args...))
+}
+
+// until is a deadline from the context, or after a time if that comes first.
+func until(ctx context.Context, d time.Duration) time.Time {
+	at := time.Now().Add(d)
+	if end, ok := ctx.Deadline(); ok && end.Before(at) {
+		return end
+	}
+	return at
+}

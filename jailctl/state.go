@@ -1,0 +1,160 @@
+package jailctl
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/containerd/errdefs"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"jailshim/jailctl/kernel"
+)
+
+// State is what is on disk of a container: all that is needed to remove it. It
+// is written before anything of the container exists, and names everything that
+// is going to: the jail and its rules by name, its mounts by the folders that
+// hold them.
+type State struct {
+	Version   int    // of this format: stateVersion
+	Namespace string // empty under the OCI command
+	ID        string
+	Bundle    string
+
+	Jail   string   // full name of the jail
+	Root   string   // the jail's root, without symbolic links
+	Mounts []string // folders: every mount on or below them is the container's
+	// Others are mounts there that are not: the root of an OCI bundle is mounted
+	// by whoever made the bundle, who goes on using it.
+	Others []kernel.FSID
+
+	// Owner is the process that makes or serves the container, Boot when the
+	// machine it runs on was started.
+	Owner ProcessID
+	Boot  time.Time
+
+	Created     time.Time // zero until the init is ready
+	Started     bool
+	Paused      bool
+	JID         int // 0 until the jail is made
+	Init        ProcessID
+	Stopped     []int  // processes that had been stopped before a pause
+	Memory      uint64 // limit in bytes; 0 is none
+	Pids        uint64 // limit; 0 is none
+	Loopback    bool   // it has a network stack of its own
+	Annotations map[string]string
+	Poststart   []specs.Hook
+	Poststop    []specs.Hook
+}
+
+// ProcessID is a process that is told from a later one of the same pid.
+type ProcessID struct {
+	Pid   int
+	Start time.Time
+}
+
+const (
+	stateVersion = 1
+	stateFile    = "state.json"
+	rootFolder   = "root"  // in the container's folder: the read-only view of its root
+	goSocket     = "start" // in the container's folder: where the first stage waits
+)
+
+// store is the folder that holds a folder for each container.
+type store string
+
+func (s store) folder(name string) string { return filepath.Join(string(s), name) }
+
+// write replaces the state on disk. It is not synced: what it describes does not
+// outlive a crash of the machine either.
+func (s store) write(name string, st *State) error {
+	b, err := json.Marshal(st)
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(s.folder(name), stateFile)
+	if err := os.WriteFile(file+".new", b, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(file+".new", file)
+}
+
+// reserve makes the container's folder. One that is there already is an error
+// wrapping errdefs.ErrAlreadyExists.
+func (s store) reserve(name string) error {
+	if err := os.MkdirAll(string(s), 0o711); err != nil {
+		return err
+	}
+	err := os.Mkdir(s.folder(name), 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("its folder %s is there: %w", s.folder(name), errdefs.ErrAlreadyExists)
+	}
+	return err
+}
+
+// read returns a container's state. None is an error wrapping
+// errdefs.ErrNotFound, as is a folder whose state was not yet written.
+func (s store) read(name string) (*State, error) {
+	file := filepath.Join(s.folder(name), stateFile)
+	b, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("container %q: %w", name, errdefs.ErrNotFound)
+	}
+	if err != nil {
+		return nil, err
+	}
+	st := new(State)
+	if err := json.Unmarshal(b, st); err != nil {
+		return nil, fmt.Errorf("state %s: %w", file, err)
+	}
+	if st.Version != stateVersion {
+		return nil, fmt.Errorf("state %s has version %d, and this program knows %d: %w", file, st.Version, stateVersion, errdefs.ErrFailedPrecondition)
+	}
+	return st, nil
+}
+
+// names returns the containers' folders.
+func (s store) names() ([]string, error) {
+	entries, err := os.ReadDir(string(s))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
+			names = append(names, e.Name())
+		}
+	}
+	return names, err
+}
+
+// remove takes the container's folder away; that it is not there is no error.
+// Nothing may be mounted below it: only files that a runtime makes are removed,
+// never a tree.
+func (s store) remove(name string) error {
+	dir := s.folder(name)
+	for _, f := range []string{goSocket, rootFolder, stateFile + ".new", stateFile} {
+		if err := os.Remove(filepath.Join(dir, f)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// young reports whether a container's folder was made just now.
+func (s store) young(name string) bool {
+	fi, err := os.Stat(s.folder(name))
+	return err == nil && time.Since(fi.ModTime()) < youth
+}
+
+// youth is how long a folder may be without a state before its maker is taken
+// for dead.
+const youth = 10 * time.Second

@@ -1,0 +1,81 @@
+package jailctl
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/containerd/errdefs"
+)
+
+func TestStore_WriteRead_Same(t *testing.T) {
+	s := store(filepath.Join(t.TempDir(), "state"))
+	if err := s.reserve("default-web"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.reserve("default-web"); !errdefs.IsAlreadyExists(err) {
+		t.Errorf("reserved twice: got error %v", err)
+	}
+	if _, err := s.read("default-web"); !errdefs.IsNotFound(err) {
+		t.Errorf("state that was never written: got error %v", err)
+	}
+	want := &State{Version: stateVersion, Namespace: "default", ID: "web", Jail: "default-web", Root: "/r",
+		Mounts: []string{"/r"}, Init: ProcessID{7, time.Unix(1, 2).UTC()}, Annotations: map[string]string{"a": "b"}}
+	if err := s.write("default-web", want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.read("default-web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	names, err := s.names()
+	if err != nil || !reflect.DeepEqual(names, []string{"default-web"}) {
+		t.Errorf("names: got %v, %v", names, err)
+	}
+	for range 2 { // what is gone is no error
+		if err := s.remove("default-web"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := os.Stat(s.folder("default-web")); !os.IsNotExist(err) {
+		t.Errorf("the folder is still there: %v", err)
+	}
+}
+
+// A state that a later version wrote is not guessed at.
+func TestStore_OtherVersion_Refused(t *testing.T) {
+	s := store(t.TempDir())
+	if err := s.reserve("x"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.write("x", &State{Version: stateVersion + 1}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.read("x"); !errdefs.IsFailedPrecondition(err) {
+		t.Errorf("got error %v, want one wrapping ErrFailedPrecondition", err)
+	}
+}
+
+// The folder may hold a mount whose removal failed: what is in it is never
+// removed as a tree.
+func TestStore_RemoveFolderInUse_KeepsWhatIsInside(t *testing.T) {
+	s := store(t.TempDir())
+	if err := s.reserve("x"); err != nil {
+		t.Fatal(err)
+	}
+	inside := filepath.Join(s.folder("x"), rootFolder, "bin")
+	if err := os.MkdirAll(inside, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.remove("x"); err == nil {
+		t.Error("removed a folder with a root in it")
+	}
+	if _, err := os.Stat(inside); err != nil {
+		t.Errorf("what was inside is gone: %v", err)
+	}
+}

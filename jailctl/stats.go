@@ -1,0 +1,108 @@
+package jailctl
+
+import (
+	"context"
+	"time"
+
+	"github.com/containerd/cgroups/v3/cgroup2/stats"
+	"google.golang.org/protobuf/proto"
+
+	"jailshim/jailctl/kernel"
+)
+
+// usage is what a container has used. It never goes back: what an ended process
+// used is not forgotten with it.
+type usage struct {
+	cpu, user, system time.Duration // the most that was ever reported
+	past              time.Duration // of ended processes that we saw end
+	pastUser          time.Duration
+	pastSystem        time.Duration
+	in, out           int64 // blocks read and written by ended processes
+	last              *sample
+}
+
+// sample is a look at a container's processes.
+type sample struct {
+	memory   uint64 // bytes
+	swap     uint64 // bytes
+	pids     uint64
+	in, out  int64
+	maxRSS   uint64
+	faults   uint64
+	majFault uint64
+}
+
+// ended adds what a process used that has ended and is about to be reaped, with
+// its own children that it waited for.
+func (u *usage) ended(p *kernel.Process) {
+	u.past += p.Runtime + p.ChildTime
+	u.pastUser += p.UserTime
+	u.pastSystem += p.SystemTime
+	u.in += p.InBlock
+	u.out += p.OutBlock
+}
+
+// measure looks at the container's processes.
+func (k *Container) measure() (*sample, error) {
+	all, err := k.processes()
+	if err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	u := &k.usage
+	s := &sample{pids: uint64(len(all)), in: u.in, out: u.out}
+	cpu, user, system := u.past, u.pastUser, u.pastSystem
+	for _, p := range all {
+		s.memory += uint64(p.RSS)
+		s.in += p.InBlock
+		s.out += p.OutBlock
+		cpu += p.Runtime + p.ChildTime
+		user += p.UserTime
+		system += p.SystemTime
+	}
+	if r, err := kernel.Usage(k.state.Jail); err == nil && len(all) > 0 {
+		// Shared pages count once there. It is updated each second only, and
+		// starts at nothing.
+		if m := r["memoryuse"]; m > 0 {
+			s.memory = m
+		}
+		s.swap = 0 // swapuse counts what is reserved, not what is used
+		cpu = max(cpu, time.Duration(r["cputime"])*time.Second)
+	}
+	u.cpu, u.user, u.system = max(u.cpu, cpu), max(u.user, user), max(u.system, system)
+	u.last = s
+	return s, nil
+}
+
+// keepUsage takes the last look, when the init has ended.
+func (k *Container) keepUsage() {
+	// What can't be measured stays as it was.
+	_, _ = k.measure()
+}
+
+// Stats implements driver.Container: io.containerd.cgroups.v2.Metrics.
+func (k *Container) Stats(context.Context) (proto.Message, error) {
+	s, err := k.measure()
+	if err != nil {
+		return nil, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	u := &k.usage
+	m := &stats.Metrics{
+		Pids: &stats.PidsStat{Current: s.pids, Limit: k.state.Pids},
+		CPU: &stats.CPUStat{
+			UsageUsec:  uint64(u.cpu.Microseconds()),
+			UserUsec:   uint64(u.user.Microseconds()),
+			SystemUsec: uint64(u.system.Microseconds()),
+		},
+		Memory: &stats.MemoryStat{
+			Usage:      s.memory,
+			UsageLimit: k.state.Memory,
+			Anon:       s.memory,
+		},
+		Io: &stats.IOStat{Usage: []*stats.IOEntry{{Rios: uint64(max(s.in, 0)), Wios: uint64(max(s.out, 0))}}},
+	}
+	return m, nil
+}
