@@ -67,7 +67,7 @@ func (k *Container) Start(ctx context.Context) error {
 	case s != nil:
 		err = errors.Join(s.Go(deadline), k.closeStage())
 	case k.detached:
-		err = stage.GoAt(k.goSocket(), deadline)
+		err = stage.GoAt(k.rt.store.goSocket(k.name), deadline)
 	default:
 		return fmt.Errorf("container %q: it has been started: %w", k.state.ID, errdefs.ErrFailedPrecondition)
 	}
@@ -275,5 +275,3 @@ func (k *Container) forget() {
 		k.jail = nil
 	}
 }
-
-func (k *Container) goSocket() string { return goSocketOf(k.rt.store, k.name) }

@@ -219,7 +219,7 @@ func (k *Container) spawn(c *driver.CreateConfig, d *Detached) error {
 	}
 	if d != nil {
 		cmd.Keep = d.Keep
-		l, err := listen(filepath.Join(k.rt.store.folder(k.name), goSocket))
+		l, err := listen(k.rt.store.goSocket(k.name))
 		if err != nil {
 			return err
 		}
@@ -244,9 +244,12 @@ func (k *Container) spawn(c *driver.CreateConfig, d *Detached) error {
 	return k.rt.store.write(k.name, &k.state)
 }
 
-// listen returns a listening socket with a name. The name stays: it goes with
-// the container's folder.
+// listen returns a listening socket with a name. The name stays, and goes with
+// the container.
 func listen(path string) (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
 		return nil, err

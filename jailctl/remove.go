@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -244,5 +243,3 @@ func unmount(ctx context.Context, m *kernel.MountInfo) error {
 	}
 	return err
 }
-
-func goSocketOf(s store, name string) string { return filepath.Join(s.folder(name), goSocket) }

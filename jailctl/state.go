@@ -1,6 +1,8 @@
 package jailctl
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,13 +64,22 @@ const (
 	stateVersion = 1
 	stateFile    = "state.json"
 	rootFolder   = "root"  // in the container's folder: the read-only view of its root
-	goSocket     = "start" // in the container's folder: where the first stage waits
 )
 
 // store is the folder that holds a folder for each container.
 type store string
 
 func (s store) folder(name string) string { return filepath.Join(string(s), name) }
+
+// socketFolder holds the sockets on which first stages wait. The path of a socket
+// is at most 103 bytes long, which a container's folder may exceed.
+const socketFolder = "/var/run/jailshim/start"
+
+// goSocket is where the init's first stage waits, if its maker does not start it.
+func (s store) goSocket(name string) string {
+	sum := sha256.Sum256([]byte(s.folder(name)))
+	return filepath.Join(socketFolder, hex.EncodeToString(sum[:10]))
+}
 
 // write replaces the state on disk. It is not synced: what it describes does not
 // outlive a crash of the machine either.
@@ -138,8 +149,11 @@ func (s store) names() ([]string, error) {
 // never a tree.
 func (s store) remove(name string) error {
 	dir := s.folder(name)
-	for _, f := range []string{goSocket, rootFolder, stateFile + ".new", stateFile} {
-		if err := os.Remove(filepath.Join(dir, f)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	for _, f := range []string{
+		s.goSocket(name),
+		filepath.Join(dir, rootFolder), filepath.Join(dir, stateFile+".new"), filepath.Join(dir, stateFile),
+	} {
+		if err := os.Remove(f); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
