@@ -13,6 +13,7 @@ RACE != [ $(OS)-$(ARCH) = freebsd-arm64 ] || echo -race
 
 BUILD = -trimpath -buildvcs=false -ldflags "-s -w -X jailshim/internal/version.Version=$(VERSION)"
 SHIM = containerd-shim-jail-v2
+COMMAND = jailctl
 
 # Programs of others, built from their modules by tools/build.sh.
 BUILD_TOOLS = GO='$(GO)' tools/build.sh -o $(OS) -a $(ARCH)
@@ -23,6 +24,7 @@ OLD = containerd-2.0 containerd-2.1 containerd-2.2 containerd-2.3
 
 # What to run, and for how long.
 RUN = .
+PKGS =
 FUZZTIME = 5s
 E2E_TIMEOUT = 30m
 DEMOFLAGS =
@@ -32,7 +34,11 @@ TEST = $(TOOLS)/gotestsum --format pkgname --
 TEST_E2E = E2E_REQUIRE=1 JAILSHIM_BIN="$$PWD/bin" $(TOOLS)/gotestsum --format testname -- \
 	./test/e2e -count=1 -timeout $(E2E_TIMEOUT)
 
-.PHONY: build tools demo test unit fuzz e2e compat bench lint install dist clean help
+# On another machine, which E2E_FREEBSD_SSH names; see test/remote/main.go.
+REMOTE = CGO_ENABLED=0 $(GO) build -o bin/test/ ./test/remote && GO='$(GO)' bin/test/remote
+REMOTEFLAGS = -gotestsum $(TOOLS)/gotestsum -timeout $(E2E_TIMEOUT) -run '$(RUN)'
+
+.PHONY: build tools demo test unit fuzz e2e e2e-freebsd unit-freebsd compat bench lint install dist clean help
 
 build: ## build the shim into bin/
 	mkdir -p bin
@@ -61,6 +67,14 @@ fuzz: ## run each fuzz target for FUZZTIME
 e2e: build tools ## run the end-to-end tests, as root (RUN=pattern: only some)
 	$(TEST_E2E) -run '$(RUN)'
 
+e2e-freebsd: ## run them on the FreeBSD machine E2E_FREEBSD_SSH=user@host:port, from here
+	@$(BUILD_TOOLS) gotestsum
+	$(REMOTE) e2e $(REMOTEFLAGS)
+
+unit-freebsd: ## run unit tests there: of packages with files for it, or PKGS
+	@$(BUILD_TOOLS) gotestsum
+	$(REMOTE) unit $(REMOTEFLAGS) $(PKGS)
+
 compat: build tools ## run the end-to-end tests against containerd 2.0 to 2.3
 	@$(BUILD_TOOLS) $(OLD)
 	$(TEST_E2E) -tags compat -run Compat
@@ -81,13 +95,14 @@ install: ## install what "make build" made (PREFIX, DESTDIR; RUNJ_NAME=1: also u
 	@[ -x bin/$(SHIM) ] || { echo 'bin/$(SHIM) is not there: run "make build" first' >&2; exit 1; }
 	install -d "$(DESTDIR)$(PREFIX)/bin"
 	install -m 755 bin/$(SHIM) "$(DESTDIR)$(PREFIX)/bin/$(SHIM)"
+	[ ! -x bin/$(COMMAND) ] || install -m 755 bin/$(COMMAND) "$(DESTDIR)$(PREFIX)/bin/$(COMMAND)"
 	[ '$(RUNJ_NAME)' != 1 ] || ln -sf $(SHIM) "$(DESTDIR)$(PREFIX)/bin/containerd-shim-runj-v1"
 
-dist: ## make release tarballs for linux and freebsd, amd64 and arm64 (bin/dist/)
+dist: ## make release tarballs for linux and freebsd, amd64 and arm64, the latter with a demo (bin/dist/)
 	GO='$(GO)' tools/dist.sh '$(VERSION)'
 
 clean: ## remove all that was built; the Go caches stay
 	rm -rf bin
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile

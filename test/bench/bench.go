@@ -14,7 +14,7 @@ import (
 	"github.com/containerd/containerd/v2/pkg/oci"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"jailshim/test/demo/daemon"
+	"jailshim/test/daemon"
 	"jailshim/test/image"
 )
 
@@ -35,14 +35,14 @@ type bench struct {
 
 // newBench starts the daemon and imports the image.
 func newBench(ctx context.Context, c *config, d *daemon.Daemon, out io.Writer) (_ *bench, err error) {
-	b := &bench{ctx: namespaces.WithNamespace(ctx, d.Namespace), config: c, out: out, daemon: d}
+	b := &bench{ctx: namespaces.WithNamespace(ctx, d.Name()), config: c, out: out, daemon: d}
 	if err := d.Start(b.ctx); err != nil {
 		return nil, err
 	}
 	if b.snapshotter, err = d.Snapshotter(b.ctx); err != nil {
 		return nil, err
 	}
-	if b.client, err = d.Client(); err != nil {
+	if b.client, err = d.Client(d.Name()); err != nil {
 		return nil, err
 	}
 	guest, err := os.ReadFile(filepath.Join(c.bin, "test", "guest"))

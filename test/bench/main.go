@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"jailshim/test/demo/daemon"
+	"jailshim/test/daemon"
 )
 
 // config is what the command line says.
@@ -65,11 +65,12 @@ func run(ctx context.Context, c *config, out io.Writer) (retErr error) {
 	if err != nil {
 		return err
 	}
+	d.Env = append(d.Env, "CONTAINERD_NAMESPACE="+d.Name())
 	defer func() {
 		if retErr != nil && ctx.Err() == nil {
-			retErr = fmt.Errorf("%w\nthe end of containerd's log:\n%s", retErr, d.LogTail(15))
+			retErr = fmt.Errorf("%w\nthe end of containerd's log:\n%s", retErr, d.LogTail("", 15))
 		}
-		retErr = errors.Join(retErr, d.Close())
+		retErr = errors.Join(retErr, d.Remove())
 	}()
 	b, err := newBench(ctx, c, d, out)
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"jailshim/test/image"
 )
 
@@ -24,10 +26,88 @@ type content struct {
 	shell   []string // is run at a terminal
 	typing  []string // what is typed there, line by line
 	last    int      // the shell's exit status then
+	look    []string // command of the host that shows the container in the kernel; may be nil
+}
+
+// newContent is the image of the best programs that the host has, and why it
+// isn't of better ones, nil if it is.
+func newContent(bin string) (c *content, why, err error) {
+	if _, err := os.Stat(rescue); err == nil {
+		c, err := rescueContent()
+		return c, nil, err
+	}
+	if c, why = hostContent(); why != nil {
+		c, err = guestContent(bin)
+	}
+	return c, why, err
 }
 
 // wanted are the host's programs that go into the image.
 var wanted = []string{"sh", "cat", "id", "ls", "sleep", "stty", "tty", "uname"}
+
+// rescue is where FreeBSD has some 150 programs that need no library: one file
+// with many names.
+const rescue = "/rescue"
+
+// rescueContent is an image of all of them.
+func rescueContent() (*content, error) {
+	files, err := linkedFiles(rescue, "/bin")
+	if err != nil {
+		return nil, err
+	}
+	files = append(files,
+		image.File{Name: "/tmp", Mode: os.ModeDir | os.ModeSticky | 0o777},
+		// The scripts among them name their shell by this path.
+		image.File{Name: rescue, Link: "bin"},
+	)
+	return &content{
+		what:  fmt.Sprintf("the %d programs in %s", len(files)-2, rescue),
+		files: files,
+		hello: []string{"sh", "-c", `echo "hello from a jail: $(hostname), $(id)"; ls /; exit 42`},
+		service: []string{"sh", "-c", `trap 'echo stopping; exit 3' TERM; i=0; ` +
+			`while :; do echo "alive for $i s"; echo $i >/tmp/seconds; sleep 1; i=$((i+1)); done`},
+		status: 3,
+		exec:   []string{"sh", "-c", `echo "process $$ sees that the service is at $(cat /tmp/seconds) s, and:"; ps -ax -o pid,jid,command`},
+		shell:  []string{"sh"},
+		typing: []string{"stty size", "ls /dev", "exit 7"},
+		last:   7,
+		look:   []string{"jls", "jid", "name", "path"},
+	}, nil
+}
+
+// linkedFiles returns the regular files of a folder as files of the folder "to".
+// Those that are one file there are one in the image.
+func linkedFiles(dir, to string) ([]image.File, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	type inode struct{ dev, ino uint64 }
+	first := map[inode]string{}
+	var files []image.File
+	for _, e := range entries {
+		path, name := filepath.Join(dir, e.Name()), filepath.Join(to, e.Name())
+		var st unix.Stat_t
+		if err := unix.Stat(path, &st); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		if st.Mode&unix.S_IFMT != unix.S_IFREG {
+			continue
+		}
+		id := inode{uint64(st.Dev), uint64(st.Ino)} //nolint:unconvert // their types differ between systems
+		if same, ok := first[id]; ok {
+			files = append(files, image.File{Name: name, Same: same})
+			continue
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		first[id] = name
+		files = append(files, image.File{Name: name, Mode: os.FileMode(st.Mode) & 0o777, Data: data})
+	}
+	return files, nil
+}
 
 // hostContent is an image of a shell and some programs of the host, with the
 // libraries that they are linked to.
@@ -37,7 +117,7 @@ func hostContent() (*content, error) {
 		return nil, err
 	}
 	return &content{
-		what:  strings.Join(wanted, ", "),
+		what:  strings.Join(wanted, ", ") + " and what they need",
 		files: files,
 		hello: []string{"sh", "-c", `echo "hello from a container: $(uname -sm), $(id)"; ls /; exit 42`},
 		service: []string{"sh", "-c", `trap 'echo stopping; exit 3' TERM; i=0; ` +
@@ -104,21 +184,13 @@ func hostFiles(names []string) ([]image.File, error) {
 	return list, nil
 }
 
-// find returns the file of a program: FreeBSD's /rescue has static ones.
+// find returns the file of a program.
 func find(name string) (string, error) {
-	if rescue := "/rescue/" + name; fileExists(rescue) {
-		return rescue, nil
-	}
 	program, err := exec.LookPath(name)
 	if err != nil {
 		return "", err
 	}
 	return filepath.EvalSymlinks(program)
-}
-
-func fileExists(name string) bool {
-	info, err := os.Stat(name)
-	return err == nil && info.Mode().IsRegular()
 }
 
 func add(files map[string]image.File, name, from string) error {

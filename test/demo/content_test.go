@@ -1,8 +1,13 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
+
+	"jailshim/test/image"
 )
 
 // TestLibraries_RealOutput_Paths: a library that is not found leaves an image
@@ -37,6 +42,33 @@ func TestLibraries_RealOutput_Paths(t *testing.T) {
 		if !slices.Equal(got, c.want) || (err != nil) != c.wantErr {
 			t.Errorf("%s: got %q, %v, want %q, error %t", name, got, err, c.want, c.wantErr)
 		}
+	}
+}
+
+// TestLinkedFiles_NamesOfOneFile_StoredOnce: 150 copies of one program of 15 MB
+// would make an image of 2 GB.
+func TestLinkedFiles_NamesOfOneFile_StoredOnce(t *testing.T) {
+	dir := t.TempDir()
+	for _, err := range []error{
+		os.WriteFile(filepath.Join(dir, "b"), []byte("many"), 0o755),
+		os.Link(filepath.Join(dir, "b"), filepath.Join(dir, "a")),
+		os.Link(filepath.Join(dir, "b"), filepath.Join(dir, "d")),
+		os.WriteFile(filepath.Join(dir, "c"), []byte("script"), 0o555),
+		os.Mkdir(filepath.Join(dir, "folder"), 0o755),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := linkedFiles(dir, "/bin")
+	want := []image.File{
+		{Name: "/bin/a", Mode: 0o755, Data: []byte("many")},
+		{Name: "/bin/b", Same: "/bin/a"},
+		{Name: "/bin/c", Mode: 0o555, Data: []byte("script")},
+		{Name: "/bin/d", Same: "/bin/a"},
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
 }
 

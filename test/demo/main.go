@@ -18,7 +18,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"jailshim/test/demo/daemon"
+	"jailshim/test/daemon"
 )
 
 func main() {
@@ -48,16 +48,17 @@ func run(ctx context.Context, bin, runtime string) (retErr error) {
 	if err != nil {
 		return err
 	}
+	d.Env = append(d.Env, "CONTAINERD_NAMESPACE="+d.Name())
 	s := &show{ctx: ctx, daemon: d, runtime: runtime, out: os.Stdout}
 	defer func() {
 		if retErr != nil {
 			if ctx.Err() != nil {
 				retErr = errors.New("interrupted")
 			} else {
-				retErr = fmt.Errorf("%w\n\nthe end of containerd's log:\n%s", retErr, d.LogTail(15))
+				retErr = fmt.Errorf("%w\n\nthe end of containerd's log:\n%s", retErr, d.LogTail("", 15))
 			}
 		}
-		retErr = errors.Join(retErr, d.Close())
+		retErr = errors.Join(retErr, d.Remove())
 	}()
 	return s.run(bin)
 }

@@ -15,12 +15,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"jailshim/test/demo/daemon"
+	"jailshim/test/daemon"
 )
-
-// commandTimeout bounds each command, so that a hang becomes an error that says
-// where.
-const commandTimeout = 30 * time.Second
 
 // show is one run of the demo.
 type show struct {
@@ -63,7 +59,7 @@ func quote(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-// command is a ctr command that has been started.
+// command is a command that is shown.
 type command struct {
 	show   *show
 	words  []string
@@ -78,10 +74,15 @@ func (s *show) start(tail string, args ...string) (*command, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := io.MultiWriter(&indent{w: s.out}, &c.output)
+	return c, c.start(tail)
+}
+
+// start prints the command and starts it, with its output shown as it comes.
+func (c *command) start(tail string) error {
+	out := io.MultiWriter(&indent{w: c.show.out}, &c.output)
 	c.cmd.Stdout, c.cmd.Stderr = out, out
-	s.typed(c.words, tail)
-	return c, c.cmd.Start()
+	c.show.typed(c.words, tail)
+	return c.cmd.Start()
 }
 
 // prepare makes a ctr command.
@@ -90,15 +91,21 @@ func (s *show) prepare(args []string) (*command, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, commandTimeout)
+	return s.command("ctr", ctr, args), nil
+}
+
+// command makes a command that runs a program under a name. It is bounded, so
+// that a hang becomes an error that says where.
+func (s *show) command(name, program string, args []string) *command {
+	ctx, cancel := context.WithTimeout(s.ctx, daemon.Patience)
 	c := &command{
-		show: s, words: append([]string{"ctr"}, args...),
-		cmd: exec.CommandContext(ctx, ctr, args...), cancel: cancel,
+		show: s, words: append([]string{name}, args...),
+		cmd: exec.CommandContext(ctx, program, args...), cancel: cancel,
 	}
 	c.cmd.Env = append(s.daemon.Environ(), s.env...)
 	// ^C is for the demo, which then ends the command.
 	c.cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
-	return c, nil
+	return c
 }
 
 // wait waits for the command, whose exit status must be want.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
 	"strconv"
 	"strings"
@@ -28,6 +29,7 @@ func (s *show) run(bin string) error {
 		func() error { return s.importImage(bin) },
 		s.runOnce,
 		s.detach,
+		s.look,
 		s.exec,
 		s.terminal,
 		s.metrics,
@@ -49,7 +51,7 @@ func (s *show) startContainerd() error {
 	s.say("A containerd of our own, in a temporary folder. The runtime is %s.", s.runtime)
 	s.typed([]string{"cd", d.Dir}, "")
 	s.export("CONTAINERD_ADDRESS", d.Address)
-	s.export("CONTAINERD_NAMESPACE", d.Namespace)
+	s.export("CONTAINERD_NAMESPACE", d.Name())
 	// Else ctr complains about cgroup version 1 at each command, on such a host.
 	s.export("CONTAINERD_SUPPRESS_DEPRECATION_WARNINGS", "1")
 	s.typed([]string{"containerd", "--config", d.Config()}, " &")
@@ -62,14 +64,14 @@ func (s *show) startContainerd() error {
 
 // importImage makes the image and gives it to containerd.
 func (s *show) importImage(bin string) (retErr error) {
-	var err error
-	if s.image, err = hostContent(); err != nil {
-		s.say("An image with our own test program, because the host's programs can't be used (%v).", err)
-		if s.image, err = guestContent(bin); err != nil {
-			return err
-		}
+	var why, err error
+	if s.image, why, err = newContent(bin); err != nil {
+		return err
+	}
+	if why != nil {
+		s.say("An image with our own test program, because the host's programs can't be used (%v).", why)
 	} else {
-		s.say("An image of %s and what they need, taken from the host. No registry.", s.image.what)
+		s.say("An image of %s, taken from the host. No registry.", s.image.what)
 	}
 	name := s.file("image.tar")
 	f, err := os.Create(name)
@@ -107,6 +109,30 @@ func (s *show) detach() error {
 	}
 	_, err = s.taskPid()
 	return err
+}
+
+// look shows what the container is for the kernel.
+func (s *show) look() error {
+	if s.image.look == nil {
+		return nil
+	}
+	name, args := s.image.look[0], s.image.look[1:]
+	program, err := exec.LookPath(name)
+	if err != nil {
+		return nil //nolint:nilerr // a host without the command has the container all the same
+	}
+	s.say("To the kernel it is a jail.")
+	c := s.command(name, program, args)
+	if err := c.start(""); err != nil {
+		return err
+	}
+	if err := c.wait(0); err != nil {
+		return err
+	}
+	if !strings.Contains(c.output.String(), s.daemon.Name()) {
+		return fmt.Errorf("%s does not show the container %q", name, container)
+	}
+	return nil
 }
 
 // taskPid lists the tasks and returns the pid of our container's, which must be
@@ -205,7 +231,7 @@ func (s *show) count() error {
 		return err
 	}
 	for _, k := range kinds {
-		s.note("%-18s %d", k.Name, len(k.Found))
+		s.note("%-18s %d", k.Many, len(k.Found))
 		for _, f := range k.Found {
 			s.note("    %s", f)
 		}

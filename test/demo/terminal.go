@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"jailshim/test/daemon"
 )
 
 // terminal shows a shell in the container at a terminal: a pseudo terminal of
@@ -18,7 +20,7 @@ import (
 func (s *show) terminal() (retErr error) {
 	s.say("A terminal in it.")
 	const rows, columns = 24, 80
-	master, slave, err := openPTY()
+	master, slave, err := daemon.OpenTerminal()
 	if err != nil {
 		return fmt.Errorf("open a pseudo terminal: %w", err)
 	}
@@ -78,7 +80,7 @@ func (t *screen) Write(p []byte) (int, error) {
 
 // await waits until the last line is a prompt, and forgets it.
 func (t *screen) await(s *show, prompts ...string) error {
-	deadline := time.After(commandTimeout)
+	deadline := time.After(daemon.Patience)
 	for {
 		if t.prompted(prompts) {
 			return nil

@@ -112,17 +112,17 @@ func TestE2E_BadInput_Options_RefusedNamingIt(t *testing.T) {
 // client writes for containerd's own shim.
 func TestE2E_Options_Known_Accepted(t *testing.T) {
 	s := space(t)
-	runc, err := s.Daemon.Binary("runc")
+	command, err := testbed.OCICommand()
 	if err != nil {
-		testbed.Require(t, testbed.Need{Name: "runc", Check: func() error { return err }, Get: "this system has none"})
+		t.Fatal(err)
 	}
 	all := map[string]any{
 		"none":        nil,
-		"runc's":      &options.Options{BinaryName: runc, NoNewKeyring: true},
+		"runc's":      &options.Options{BinaryName: command, NoNewKeyring: true},
 		"runc's zero": &options.Options{},
 	}
 	if testbed.Runtime == testbed.OurRuntime {
-		toml := "oci_runtime = '" + runc + "'\n"
+		toml := "oci_runtime = '" + command + "'\n"
 		file := filepath.Join(s.Dir, "options.toml")
 		if err := os.WriteFile(file, []byte(toml), 0o644); err != nil {
 			t.Fatal(err)

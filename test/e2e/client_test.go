@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"errors"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -18,8 +17,7 @@ import (
 // stand still for ever; who attaches later sees output again.
 func TestE2E_Client_GoneWhileOutputRuns_ContainerGoesOn(t *testing.T) {
 	s := space(t)
-	cmd := s.Command(t, "ctr", "run", "--runtime", testbed.Runtime, "--snapshotter", testbed.Snapshotter,
-		"--fifo-dir", filepath.Join(s.Dir, "fifo"), testbed.ImageName, "writer", "flood", "/progress")
+	cmd := ctrRun(t, s, testbed.ImageName, "writer", "flood", "/progress")
 	seen := testbed.NewOutput("ctr's stdout")
 	cmd.Stdout = seen
 	if err := cmd.Start(); err != nil {

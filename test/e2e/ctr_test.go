@@ -12,14 +12,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"jailshim/test/daemon"
 	"jailshim/test/e2e/testbed"
 )
 
 // ctrRun returns a "ctr run".
 func ctrRun(t *testing.T, s *testbed.Space, args ...string) *exec.Cmd {
 	t.Helper()
-	return s.Command(t, "ctr", append([]string{"run", "--runtime", testbed.Runtime, "--snapshotter", testbed.Snapshotter,
-		"--fifo-dir", filepath.Join(s.Dir, "fifo")}, args...)...)
+	return s.Command(t, "ctr", append(s.RunArgs(t), args...)...)
 }
 
 // TestE2E_Ctr_RunRm_OutputStatusAndNothingLeft: the first command that anybody tries.
@@ -59,7 +59,7 @@ func TestE2E_Ctr_StdinPiped_ReachesEnd(t *testing.T) {
 // the screen, and the keyboard.
 func onTerminal(t *testing.T, cmd *exec.Cmd, width, height uint16) (screen *testbed.Output, keyboard io.Writer) {
 	t.Helper()
-	master, slave, err := testbed.OpenTerminal()
+	master, slave, err := daemon.OpenTerminal()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,5 +197,30 @@ func TestE2E_Ctr_Detached_LogInFile(t *testing.T) {
 	run(t, s.Command(t, "ctr", "task", "delete", "web"))
 	if got := string(readFile(t, path)); got != "hello\n" {
 		t.Errorf("the log holds %q", got)
+	}
+}
+
+// TestE2E_Ctr_RunjName_SameShim: on FreeBSD containerd's clients ask for the
+// runtime wtf.sbk.runj.v1 unless they are told otherwise; "make install
+// RUNJ_NAME=1" gives our shim that name as well.
+func TestE2E_Ctr_RunjName_SameShim(t *testing.T) {
+	testbed.Require(t, testbed.OurShim)
+	t.Parallel()
+	shim, err := testbed.Binary("containerd-shim-jail-v2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.Symlink(shim, filepath.Join(dir, "containerd-shim-runj-v1")); err != nil {
+		t.Fatal(err)
+	}
+	const name = "wtf.sbk.runj.v1"
+	s := testbed.NewDaemon(t, testbed.WithShimDir(dir)).NewSpace(t)
+	cmd := ctrRun(t, s, "--rm", "--runtime", name, testbed.ImageName, "c1", "echo", "hello")
+	if got := run(t, cmd); got != "hello\n" {
+		t.Errorf("printed %q", got)
+	}
+	if got := run(t, s.Command(t, "ctr", "plugins", "inspect-runtime", "--runtime", name)); !strings.Contains(got, testbed.OurRuntime) {
+		t.Errorf("ctr plugins inspect-runtime printed %q, which is not about our shim", got)
 	}
 }

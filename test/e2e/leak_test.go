@@ -2,7 +2,9 @@ package e2e
 
 import (
 	"fmt"
+	"os"
 	"regexp"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/containerd/containerd/v2/pkg/cio"
 	"golang.org/x/sys/unix"
 
+	"jailshim/test/daemon"
 	"jailshim/test/e2e/testbed"
 )
 
@@ -28,11 +31,27 @@ func goroutines(t *testing.T, s *testbed.Space, shim int) int {
 	return len(goroutineLine.FindAllString(before.Await(t, end), -1))
 }
 
-// TestE2E_Leaks_TwoHundredLives_SameDescriptorsAndGoroutines: the shim of a pod
+// numberOfLives is how many containers the test about leaks makes; E2E_LIVES sets
+// another number, for a long look.
+func numberOfLives(t *testing.T) int {
+	t.Helper()
+	setting := os.Getenv("E2E_LIVES")
+	if setting == "" {
+		return 200
+	}
+	n, err := strconv.Atoi(setting)
+	if err != nil || n < 20 {
+		t.Fatalf("E2E_LIVES=%s: want a number, 20 or more", setting)
+	}
+	return n
+}
+
+// TestE2E_Leaks_ManyLives_SameDescriptorsGoroutinesMemory: the shim of a pod
 // lives for months, with a health check every few seconds and containers that
-// come and go; whatever it forgets to close adds up.
-func TestE2E_Leaks_TwoHundredLives_SameDescriptorsAndGoroutines(t *testing.T) {
+// come and go; whatever it forgets to close or to let go adds up.
+func TestE2E_Leaks_ManyLives_SameDescriptorsGoroutinesMemory(t *testing.T) {
 	t.Parallel()
+	total := numberOfLives(t)
 	// A daemon of its own: the dump is in the log of all.
 	s := testbed.NewDaemon(t).NewSpace(t)
 	key := groupKeys()[0]
@@ -104,25 +123,45 @@ func TestE2E_Leaks_TwoHundredLives_SameDescriptorsAndGoroutines(t *testing.T) {
 	}
 	count := func() (descriptors, routines int) {
 		t.Helper()
-		n, err := testbed.Descriptors(shim)
+		n, err := daemon.Descriptors(shim)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return n, goroutines(t, s, shim)
 	}
+	resident := func() int64 {
+		t.Helper()
+		n, err := daemon.Resident(shim)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
 	lives(0, 4) // one of each kind
 	descriptors, routines := count()
-	lives(4, 200)
+	// The memory of the first lives is used again by the later ones; it grows
+	// until then.
+	lives(4, total/2)
+	memory := resident()
+	lives(total/2, total)
 	if t.Failed() {
 		return
 	}
 	// Something may still be on its way out: it has time for that, but not more
 	// than that.
-	testbed.Until(t, "the descriptors and goroutines to be as few as before", func() error {
+	testbed.Until(t, "the descriptors, goroutines and memory to be as few as before", func() error {
 		d, r := count()
 		if d > descriptors || r > routines {
-			return fmt.Errorf("after 4 lives there were %d descriptors and %d goroutines, after 200 there are %d and %d", descriptors, routines, d, r)
+			return fmt.Errorf("after 4 lives there were %d descriptors and %d goroutines, after %d there are %d and %d", descriptors, routines, total, d, r)
+		}
+		if now := resident(); now > memory+growth {
+			return fmt.Errorf("after %d lives the shim had %d bytes resident, after %d it has %d", total/2, memory, total, now)
 		}
 		return nil
 	})
+	t.Logf("%d bytes resident after %d lives, %d after %d", memory, total/2, resident(), total)
 }
+
+// growth is how many bytes a shim may have resident more than before, by the
+// chances of garbage collection.
+const growth = 4 * mebibyte

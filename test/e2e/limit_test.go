@@ -10,6 +10,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"jailshim/test/daemon"
 	"jailshim/test/e2e/testbed"
 )
 
@@ -50,7 +51,7 @@ func TestE2E_Limits_Update_InEffect(t *testing.T) {
 	c := s.Run(t, testbed.Spec(oci.WithMemoryLimit(64*mebibyte)))
 	expect := func(want int64) {
 		t.Helper()
-		if got, err := testbed.MemoryLimit(s.Namespace, c.ID()); err != nil || got != want {
+		if got, err := daemon.MemoryLimit(s.Namespace, c.ID()); err != nil || got != want {
 			t.Errorf("the memory limit is %d (%v), want %d", got, err, want)
 		}
 	}

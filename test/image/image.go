@@ -160,6 +160,8 @@ func header(f File) *tar.Header {
 	switch {
 	case f.Link != "":
 		h.Typeflag, h.Linkname, h.Mode = tar.TypeSymlink, f.Link, 0o777
+	case f.Same != "":
+		h.Typeflag, h.Linkname = tar.TypeLink, f.Same
 	case f.Mode.IsDir():
 		h.Typeflag, h.Name = tar.TypeDir, f.Name+"/"
 	}

@@ -73,6 +73,7 @@ func TestWrite_EachPlatform_ReadsBack(t *testing.T) {
 	files := []File{
 		{Name: "/bin/prog", Mode: fs.ModeSetuid | 0o755, Data: []byte("program")},
 		{Name: "bin/link", Link: "prog"},
+		{Name: "/a/again", Same: "/bin/prog"},
 		{Name: "/tmp/", Mode: fs.ModeDir | fs.ModeSticky | 0o777},
 		{Name: "/a/b/c", Mode: 0o600},
 	}
@@ -131,6 +132,7 @@ func TestWrite_EachPlatform_ReadsBack(t *testing.T) {
 				{"bin/link", "prog", tar.TypeSymlink, 0o777},
 				{"bin/prog", "", tar.TypeReg, 0o4755},
 				{"tmp/", "", tar.TypeDir, 0o1777},
+				{"a/again", "bin/prog", tar.TypeLink, 0o4755},
 			}
 			if !slices.Equal(got, want) {
 				t.Errorf("layer holds\n%v\nwant\n%v", got, want)
@@ -179,6 +181,13 @@ func TestWrite_BadInput_NamesIt(t *testing.T) {
 		{"a:1", linux, []File{{Name: "/a", Link: "b"}, {Name: "/a/b"}}, `"a/b": "a" is not a directory`},
 		{"a:1", linux, []File{{Name: "/a", Link: "b", Data: []byte("x")}}, `"/a"`},
 		{"a:1", linux, []File{{Name: "/a", Mode: fs.ModeDir, Data: []byte("x")}}, `"/a"`},
+		{"a:1", linux, []File{{Name: "/a", Same: "b"}}, `"a": "b" is not a regular file`},
+		{"a:1", linux, []File{{Name: "/a", Same: "/b"}, {Name: "/b", Link: "c"}}, `"a": "b" is not a regular file`},
+		{"a:1", linux, []File{{Name: "/a", Same: "/b"}, {Name: "/b", Mode: fs.ModeDir}}, `"a": "b" is not a regular file`},
+		{"a:1", linux, []File{{Name: "/a", Same: "/a"}}, `"a": "a" is not a regular file`},
+		{"a:1", linux, []File{{Name: "/a", Same: "/b", Data: []byte("x")}, {Name: "/b"}}, `"/a"`},
+		{"a:1", linux, []File{{Name: "/a", Same: "/b", Link: "b"}, {Name: "/b"}}, `"/a"`},
+		{"a:1", linux, []File{{Name: "/a", Same: "/b"}, {Name: "/b"}, {Name: "/a/c"}}, `"a/c": "a" is not a directory`},
 	} {
 		err := Write(io.Discard, tc.name, tc.platform, tc.files...)
 		if err == nil || !strings.Contains(err.Error(), tc.want) {

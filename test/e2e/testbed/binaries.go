@@ -7,8 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"sync"
+
+	"jailshim/test/daemon"
 )
 
 // Runtime is the name of the runtime under test.
@@ -63,7 +64,7 @@ func ToolsDir() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return filepath.Join(bin, "tools", runtime.GOOS+"-"+runtime.GOARCH), nil
+	return daemon.Tools(bin), nil
 }
 
 // Binary returns the path of a program, ours or a tool. One that isn't there is
@@ -73,33 +74,40 @@ func Binary(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	tools, err := ToolsDir()
-	if err != nil {
-		return "", err
+	return daemon.Program(name, bin, daemon.Tools(bin))
+}
+
+// OCIRuntime returns the OCI command through which our shim is to run containers,
+// empty for its own choice.
+func OCIRuntime() (string, error) {
+	name := os.Getenv("E2E_OCI_RUNTIME")
+	if name == "" || filepath.IsAbs(name) {
+		return name, nil
 	}
-	for _, dir := range []string{bin, tools} {
-		path := filepath.Join(dir, name)
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-			return path, nil
-		}
+	return Binary(name)
+}
+
+// OCICommand returns an OCI command that this system has: the one that is to be
+// used, or else the one that the tests come with.
+func OCICommand() (string, error) {
+	if command, err := OCIRuntime(); err != nil || command != "" {
+		return command, err
 	}
-	return "", fmt.Errorf("program %s is neither in %s nor in %s: run \"make build tools\"", name, bin, tools)
+	return Binary(ociCommand)
 }
 
 // Build builds a package of the repository, for this system, without cgo, and
-// returns the program's path below dir. Where there is no Go command, as in a
-// virtual machine that only gets the built tests, the program must be in
-// [BinDir] under its name.
+// returns the program's path below dir. With E2E_PREBUILT=1, for a machine that
+// has only the built tests, it must be in [BinDir] under its name instead.
 func Build(dir, name, pkg string, flags ...string) (string, error) {
-	goCmd, err := exec.LookPath("go")
-	if err != nil {
+	if os.Getenv("E2E_PREBUILT") == "1" {
 		bin, err := BinDir()
 		if err != nil {
 			return "", err
 		}
 		path := filepath.Join(bin, name)
 		if _, err := os.Stat(path); err != nil {
-			return "", fmt.Errorf("no go command to build %s, and it is not built: %w", pkg, err)
+			return "", fmt.Errorf("E2E_PREBUILT=1, and %s is not built: %w", pkg, err)
 		}
 		return path, nil
 	}
@@ -109,7 +117,7 @@ func Build(dir, name, pkg string, flags ...string) (string, error) {
 	}
 	path := filepath.Join(dir, name)
 	args := append([]string{"build", "-o", path}, flags...)
-	cmd := exec.Command(goCmd, append(args, pkg)...)
+	cmd := exec.Command("go", append(args, pkg)...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

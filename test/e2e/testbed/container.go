@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	runtimeoptions "github.com/containerd/containerd/api/types/runtimeoptions/v1"
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/containers"
 	"github.com/containerd/containerd/v2/pkg/cio"
@@ -150,11 +151,18 @@ func (s *Space) New(tb testing.TB, opts ...ProcessOption) *Container {
 	for _, o := range opts {
 		o(&config)
 	}
-	spec := []oci.SpecOpts{
+	if config.options == nil {
+		options, err := defaultOptions()
+		if err != nil {
+			tb.Fatal(err)
+		}
+		config.options = options
+	}
+	spec := append(defaultSpec(),
 		oci.WithImageConfig(s.Image),
 		oci.WithProcessArgs(config.args...),
 		oci.WithEnv([]string{marker + "=" + s.Dir}),
-	}
+	)
 	if config.terminal {
 		spec = append(spec, oci.WithTTY)
 	}
@@ -176,6 +184,44 @@ func (s *Space) New(tb testing.TB, opts ...ProcessOption) *Container {
 		tb.Fatalf("container %s: %v", config.id, err)
 	}
 	return &Container{Container: container, Process: s.process(&config), config: config}
+}
+
+// defaultOptions are the runtime options of containers for which a test has none:
+// nil, or the choice of an OCI command.
+func defaultOptions() (any, error) {
+	toml, err := defaultTOML()
+	if err != nil || toml == "" {
+		return nil, err
+	}
+	return &runtimeoptions.Options{ConfigBody: []byte(toml)}, nil
+}
+
+// defaultTOML is the same as TOML, empty for none.
+func defaultTOML() (string, error) {
+	command, err := OCIRuntime()
+	if err != nil || command == "" || Runtime != OurRuntime {
+		return "", err
+	}
+	return fmt.Sprintf("oci_runtime = %q\n", command), nil
+}
+
+// RunArgs returns the arguments of "ctr run" that choose the runtime, its options
+// and the snapshotter.
+func (s *Space) RunArgs(tb testing.TB) []string {
+	tb.Helper()
+	args := []string{"run", "--runtime", Runtime, "--snapshotter", Snapshotter, "--fifo-dir", s.fifoDir()}
+	toml, err := defaultTOML()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if toml == "" {
+		return args
+	}
+	file := filepath.Join(s.Dir, "runtime.toml")
+	if err := os.WriteFile(file, []byte(toml), 0o644); err != nil {
+		tb.Fatal(err)
+	}
+	return append(args, "--runtime-config-path", file)
 }
 
 // process prepares a process's streams.

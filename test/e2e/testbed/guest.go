@@ -10,6 +10,7 @@ import (
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"jailshim/test/daemon"
 	"jailshim/test/image"
 )
 
@@ -58,6 +59,11 @@ func buildGuest() (err error) {
 // Main runs a package's tests; TestMain calls it. shared is asked after the
 // tests for the daemon that they shared, nil if none.
 func Main(run func() int, shared func() *Daemon) int {
+	before, err := hostWide()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "FAIL: what is on the host:", err)
+		return 1
+	}
 	code := run()
 	if d := shared(); d != nil {
 		if err := d.Close(); err != nil {
@@ -74,5 +80,19 @@ func Main(run func() int, shared func() *Daemon) int {
 			fmt.Fprintln(os.Stderr, "testbed:", err)
 		}
 	}
+	now, err := hostWide()
+	if left := newOnHost(before, now); err != nil || len(left) > 0 {
+		fmt.Fprintf(os.Stderr, "FAIL: new on the host after all tests: %q (%v)\n", left, err)
+		code = max(code, 1)
+	}
 	return code
+}
+
+// hostWide returns the host's objects of that kind, none for users that may not
+// look at them, whose tests make none.
+func hostWide() ([]string, error) {
+	if Root.Check() != nil {
+		return nil, nil
+	}
+	return daemon.HostWide()
 }

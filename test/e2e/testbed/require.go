@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"testing"
+
+	"jailshim/test/daemon"
 )
 
 // Need is something of the machine that a test can't do without and can't set
@@ -56,4 +58,16 @@ var OurShim = Need{
 		return nil
 	},
 	Get: "unset E2E_RUNTIME",
+}
+
+// MemoryAccounting is needed to limit memory and to see that a limit was hit.
+var MemoryAccounting = memoryAccounting()
+
+func memoryAccounting() Need {
+	get, _ := daemon.MemoryAccounting()
+	return Need{
+		Name:  "accounting of memory",
+		Check: func() error { _, err := daemon.MemoryAccounting(); return err },
+		Get:   get,
+	}
 }

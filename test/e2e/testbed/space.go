@@ -17,6 +17,8 @@ import (
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/errdefs"
+
+	"jailshim/test/daemon"
 )
 
 // lifetime bounds what a test does with its space: a call that hangs fails with
@@ -77,7 +79,7 @@ func (d *Daemon) NewSpace(tb testing.TB) *Space {
 	Require(tb, Root)
 	s := &Space{
 		Daemon:    d,
-		Namespace: fmt.Sprintf("%s%s-%03d", prefix, d.run, d.spaces.Add(1)),
+		Namespace: fmt.Sprintf("%s-%03d", d.Name(), d.spaces.Add(1)),
 	}
 	s.Dir = filepath.Join(d.Dir, s.Namespace)
 	// Others than root enter it: loggers write there, containers mount it.
@@ -109,7 +111,7 @@ func (d *Daemon) NewSpace(tb testing.TB) *Space {
 }
 
 // Snapshotter holds the images and containers of the spaces.
-var Snapshotter = envOr("E2E_SNAPSHOTTER", DefaultSnapshotter)
+var Snapshotter = envOr("E2E_SNAPSHOTTER", daemon.DefaultSnapshotter)
 
 func (s *Space) fifoDir() string { return filepath.Join(s.Dir, "fifo") }
 
@@ -133,7 +135,7 @@ func (s *Space) Reconnect(tb testing.TB) {
 
 // Bundle is the folder of a container's bundle.
 func (s *Space) Bundle(id string) string {
-	return filepath.Join(s.Daemon.TaskDir(), s.Namespace, id)
+	return filepath.Join(s.Daemon.Bundles(), s.Namespace, id)
 }
 
 // ExpectClean fails the test unless all that belonged to containers goes away
@@ -220,19 +222,19 @@ func (s *Space) dump(tb testing.TB) {
 		fmt.Fprintln(&events, " ", e)
 	}
 	tb.Logf("events of namespace %s:\n%s", s.Namespace, events.String())
-	tb.Logf("containerd's log about it:\n%s", s.Daemon.logTail(s.Namespace, 60))
-	tb.Logf("the end of containerd's log:\n%s", s.Daemon.logTail("", 20))
+	tb.Logf("containerd's log about it:\n%s", s.Daemon.LogTail(s.Namespace, 60))
+	tb.Logf("the end of containerd's log:\n%s", s.Daemon.LogTail("", 20))
 }
 
 // Log returns the lines of the daemon's log, shims' messages included, that
 // contain text.
-func (s *Space) Log(text string) string { return s.Daemon.logTail(text, 1<<30) }
+func (s *Space) Log(text string) string { return s.Daemon.LogTail(text, 1<<30) }
 
 // Command returns a command line client of containerd (ctr, nerdctl), set to this
 // space's daemon and namespace. It is killed when it takes longer than any should.
 func (s *Space) Command(tb testing.TB, name string, args ...string) *exec.Cmd {
 	tb.Helper()
-	path, err := s.Daemon.Binary(name)
+	path, err := s.Daemon.Program(name)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -1,17 +1,16 @@
 package testbed
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
+
+	"jailshim/test/daemon"
 )
 
 // Patience is how long a test waits for something that should happen at once.
-// It is generous: the machine may be busy with other tests.
-const Patience = 30 * time.Second
-
-// pollEvery is how often Until looks.
-const pollEvery = 10 * time.Millisecond
+var Patience = daemon.Patience
 
 // Until waits until cond returns nil, and fails the test if it hasn't within
 // [Patience]: what says for what was waited, cond's last error why in vain.
@@ -38,20 +37,7 @@ func When(cond func() bool) func() error {
 // poll calls cond until it returns nil or the time is up, and returns its last
 // error.
 func poll(patience time.Duration, cond func() error) error {
-	deadline := time.After(patience)
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	for {
-		err := cond()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-deadline:
-			return err
-		}
-	}
+	return daemon.Poll(context.Background(), patience, cond)
 }
 
 // Receive takes a value from a channel, and fails the test if none comes within

@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 )
 
 // disabled are the plugins that reach outside the daemon's folder, listen
-// somewhere, or are there for Kubernetes only.
+// somewhere, or are there for Kubernetes only. Without them it also starts sooner.
 var disabled = []string{
 	"io.containerd.grpc.v1.cri",
 	"io.containerd.cri.v1.images",
@@ -26,16 +25,28 @@ var disabled = []string{
 	"io.containerd.snapshotter.v1.blockfile",
 	"io.containerd.snapshotter.v1.btrfs",
 	"io.containerd.snapshotter.v1.devmapper",
-	"io.containerd.snapshotter.v1.zfs",
+	"io.containerd.snapshotter.v1.erofs",
+	"io.containerd.differ.v1.erofs",
 }
+
+// zfsPlugin is containerd's own snapshotter for ZFS.
+const zfsPlugin = "io.containerd.snapshotter.v1.zfs"
 
 // Config is the path of the daemon's configuration.
 func (d *Daemon) Config() string { return filepath.Join(d.Dir, "config.toml") }
 
+// config is the daemon's configuration: version 3 is what 2.0 to 2.4 all read.
 func (d *Daemon) config() string {
-	quoted := make([]string, len(disabled))
-	for i, id := range disabled {
-		quoted[i] = strconv.Quote(id)
+	var quoted []string
+	for _, id := range disabled {
+		quoted = append(quoted, strconv.Quote(id))
+	}
+	if d.dataset == "" {
+		quoted = append(quoted, strconv.Quote(zfsPlugin))
+	}
+	level := "info"
+	if d.Debug {
+		level = "debug"
 	}
 	return fmt.Sprintf(`version = 3
 root = %q
@@ -52,35 +63,32 @@ address = %q
 [ttrpc]
 address = %q
 
+[debug]
+level = %q
+
 [plugins.'io.containerd.shim.v1.manager']
 socket_dir = %q
-`, filepath.Join(d.Dir, "root"), filepath.Join(d.Dir, "state"), filepath.Join(d.Dir, "tmp"),
-		strings.Join(quoted, ",\n  "), d.Address, d.Address+".ttrpc", d.sockets())
+`, d.root(), filepath.Join(d.Dir, "state"), filepath.Join(d.Dir, "tmp"),
+		strings.Join(quoted, ",\n  "), d.Address, d.EventAddress, level, d.Sockets())
 }
 
-// sockets is the folder of the shims' sockets.
-func (d *Daemon) sockets() string { return filepath.Join(d.Dir, "s") }
-
-// bundles is the folder of the containers' bundles, below a folder for each
-// namespace.
-func (d *Daemon) bundles() string {
-	return filepath.Join(d.Dir, "state", "io.containerd.runtime.v2.task")
-}
+// root is the folder of what the daemon keeps: images and snapshots.
+func (d *Daemon) root() string { return filepath.Join(d.Dir, "root") }
 
 // Snapshotter returns the name of the snapshotter to use with the running
 // daemon: overlayfs where it works in the daemon's folder, otherwise native,
 // which copies.
 func (d *Daemon) Snapshotter(ctx context.Context) (_ string, retErr error) {
 	const native = "native"
-	if runtime.GOOS != "linux" {
+	if DefaultSnapshotter == native {
 		return native, nil
 	}
-	client, err := d.Client()
+	client, err := d.Client(d.Name())
 	if err != nil {
 		return "", err
 	}
 	defer func() { retErr = errors.Join(retErr, client.Close()) }()
-	response, err := client.IntrospectionService().Plugins(ctx, "type==io.containerd.snapshotter.v1,id==overlayfs")
+	response, err := client.IntrospectionService().Plugins(ctx, "type==io.containerd.snapshotter.v1,id=="+DefaultSnapshotter)
 	if err != nil {
 		return "", fmt.Errorf("ask containerd for its plugins: %w", err)
 	}
