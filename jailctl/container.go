@@ -142,7 +142,7 @@ func (k *Container) ExecWith(ctx context.Context, e *driver.ExecConfig, o ExecOp
 	if err != nil {
 		return out, err
 	}
-	defer s.Close()
+	defer func() { _ = s.Close() }() // all has been said
 	out.Pid = s.Pid
 	k.addExec(s.Pid)
 	defer func() {

@@ -79,7 +79,7 @@ func (r *Runtime) create(ctx context.Context, c *driver.CreateConfig, d *Detache
 	}
 	defer func() {
 		if retErr != nil {
-			k.closeStage()
+			_ = k.closeStage() // it ends with the container
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 			defer cancel()
 			retErr = errors.Join(retErr, k.abandon(ctx))

@@ -19,7 +19,7 @@ func links(fi fs.FileInfo) uint64 {
 	if !ok {
 		return 1
 	}
-	return uint64(st.Nlink)
+	return uint64(st.Nlink) //nolint:unconvert // of another size on other systems
 }
 
 // isGone reports that a call found its jail removed.

@@ -57,6 +57,5 @@ func jailOfNamespace(path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("network namespace %s: %w", path, err)
 	}
-	defer j.Close()
-	return j.Name, nil
+	return j.Name, j.Close()
 }

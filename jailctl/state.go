@@ -63,7 +63,7 @@ type ProcessID struct {
 const (
 	stateVersion = 1
 	stateFile    = "state.json"
-	rootFolder   = "root"  // in the container's folder: the read-only view of its root
+	rootFolder   = "root" // in the container's folder: the read-only view of its root
 )
 
 // store is the folder that holds a folder for each container.

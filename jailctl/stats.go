@@ -18,18 +18,13 @@ type usage struct {
 	pastUser          time.Duration
 	pastSystem        time.Duration
 	in, out           int64 // blocks read and written by ended processes
-	last              *sample
 }
 
 // sample is a look at a container's processes.
 type sample struct {
-	memory   uint64 // bytes
-	swap     uint64 // bytes
-	pids     uint64
-	in, out  int64
-	maxRSS   uint64
-	faults   uint64
-	majFault uint64
+	memory  uint64 // bytes
+	pids    uint64
+	in, out int64
 }
 
 // ended adds what a process used that has ended and is about to be reaped, with
@@ -67,11 +62,9 @@ func (k *Container) measure() (*sample, error) {
 		if m := r["memoryuse"]; m > 0 {
 			s.memory = m
 		}
-		s.swap = 0 // swapuse counts what is reserved, not what is used
 		cpu = max(cpu, time.Duration(r["cputime"])*time.Second)
 	}
 	u.cpu, u.user, u.system = max(u.cpu, cpu), max(u.user, user), max(u.system, system)
-	u.last = s
 	return s, nil
 }
 

@@ -42,7 +42,7 @@ func serve(_ context.Context, s *shim.Server) (shim.Service, error) {
 		Version:    version.Version,
 		Reaper:     s.Reaper,
 		Events:     s.Events,
-		NewRuntime: (&runtimes{state: s.StateDir, reaper: s.Reaper}).get,
+		NewRuntime: newRuntimes(s.StateDir, s.Reaper).get,
 		Shutdown:   s.Shutdown,
 		Log:        slog.With(shim.KeyNamespace, s.Namespace),
 	}), nil
@@ -55,7 +55,7 @@ func remove(ctx context.Context, d *shim.Dead) (shim.Exit, error) {
 		ID:         d.ID,
 		Bundle:     d.Bundle,
 		StateDir:   d.StateDir,
-		NewRuntime: (&runtimes{state: d.StateDir}).get,
+		NewRuntime: newRuntimes(d.StateDir, nil).get,
 		ShimSocket: func(leader string) string { return shim.ServerSocket(d.StateDir, d.Namespace, leader) },
 		RemoveShim: func(leader string) error { return shim.RemoveServer(d.StateDir, d.Namespace, leader) },
 	}
@@ -72,7 +72,7 @@ func info(ctx context.Context, a *anypb.Any) (*types.RuntimeInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	rt, err := (&runtimes{state: shim.StateRoot}).get("", o)
+	rt, err := newRuntimes(shim.StateRoot, nil).get("", o)
 	if err != nil {
 		return nil, err
 	}

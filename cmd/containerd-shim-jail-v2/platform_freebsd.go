@@ -2,6 +2,7 @@ package main
 
 import (
 	"path/filepath"
+	"sync"
 
 	"jailshim/driver"
 	"jailshim/jailctl"
@@ -20,25 +21,26 @@ func becomeStage(args []string) {
 // jailFolder, in the state folder, holds the state of jails, by namespace.
 const jailFolder = "jails"
 
-// platform runs containers when the options name no command: as jails, in this
-// process. There is one runtime for a namespace, which knows its containers.
-func (r *runtimes) platform(namespace string, _ options.Options) (driver.Runtime, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if rt, ok := r.native[namespace]; ok {
+// newPlatform returns what runs containers as jails, in this process. There is
+// one runtime for a namespace, which knows its containers.
+func newPlatform() func(r *runtimes, namespace string, o options.Options) (driver.Runtime, error) {
+	var mu sync.Mutex // guards made
+	made := make(map[string]*jailctl.Runtime)
+	return func(r *runtimes, namespace string, _ options.Options) (driver.Runtime, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if rt, ok := made[namespace]; ok {
+			return rt, nil
+		}
+		c := jailctl.Config{Root: filepath.Join(r.state, jailFolder, namespace), Namespace: namespace}
+		if r.reaper != nil {
+			c.Commands = r.reaper
+		}
+		rt := jailctl.New(c)
+		if r.reaper != nil {
+			r.reaper.Inspect(rt.Zombie)
+		}
+		made[namespace] = rt
 		return rt, nil
 	}
-	c := jailctl.Config{Root: filepath.Join(r.state, jailFolder, namespace), Namespace: namespace}
-	if r.reaper != nil {
-		c.Commands = r.reaper
-	}
-	rt := jailctl.New(c)
-	if r.reaper != nil {
-		r.reaper.Inspect(rt.Zombie)
-	}
-	if r.native == nil {
-		r.native = make(map[string]driver.Runtime)
-	}
-	r.native[namespace] = rt
-	return rt, nil
 }

@@ -13,7 +13,9 @@ func becomeStage([]string) {}
 // defaultOCIRuntime runs the containers when the options name none.
 const defaultOCIRuntime = "runc"
 
-// platform runs containers when the options name no command.
-func (r *runtimes) platform(namespace string, o options.Options) (driver.Runtime, error) {
-	return r.oci(defaultOCIRuntime, namespace, o)
+// newPlatform returns what runs containers by that command.
+func newPlatform() func(r *runtimes, namespace string, o options.Options) (driver.Runtime, error) {
+	return func(r *runtimes, namespace string, o options.Options) (driver.Runtime, error) {
+		return r.oci(defaultOCIRuntime, namespace, o)
+	}
 }

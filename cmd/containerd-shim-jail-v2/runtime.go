@@ -2,7 +2,6 @@ package main
 
 import (
 	"path/filepath"
-	"sync"
 
 	"jailshim/driver"
 	"jailshim/ociruntime"
@@ -14,9 +13,12 @@ import (
 type runtimes struct {
 	state  string       // see shim.StateDir
 	reaper *shim.Reaper // nil in a process that only removes or describes
+	// platform makes the runtime for options that name no command.
+	platform func(r *runtimes, namespace string, o options.Options) (driver.Runtime, error)
+}
 
-	mu     sync.Mutex                // guards the field below
-	native map[string]driver.Runtime // by namespace
+func newRuntimes(state string, reaper *shim.Reaper) *runtimes {
+	return &runtimes{state: state, reaper: reaper, platform: newPlatform()}
 }
 
 // ociFolder, in the state folder, holds the state of OCI runtimes, by namespace.
@@ -27,7 +29,7 @@ func (r *runtimes) get(namespace string, o options.Options) (driver.Runtime, err
 	if o.OCIRuntime != "" {
 		return r.oci(o.OCIRuntime, namespace, o)
 	}
-	return r.platform(namespace, o)
+	return r.platform(r, namespace, o)
 }
 
 // oci returns the runtime that runs containers by a command.

@@ -1,0 +1,25 @@
+// Command jailctl is an OCI runtime that runs containers as FreeBSD jails; see
+// package jailctl/cli.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+
+	"jailshim/jailctl/cli"
+	"jailshim/jailctl/stage"
+)
+
+func main() {
+	if stage.Is(os.Args) {
+		stage.Main(os.Args)
+	}
+	p := &cli.Program{
+		Stdin:  os.Stdin,
+		Stdout: os.Stdout,
+		Stderr: os.Stderr,
+		SetLog: slog.SetDefault,
+	}
+	os.Exit(p.Run(context.Background(), os.Args))
+}

@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/urfave/cli"
+
+	"jailshim/jailctl"
+)
+
+func (p *Program) runCommand(ctx context.Context) cli.Command {
+	return cli.Command{
+		Name:      "run",
+		Usage:     "create and start a container, and in the foreground wait for it and delete it",
+		ArgsUsage: "<container-id>",
+		Flags: createFlags(
+			cli.BoolFlag{Name: "detach, d", Usage: "end when the container runs"},
+			cli.BoolFlag{Name: "keep", Usage: "do not delete the container when it ends"},
+			cli.BoolFlag{Name: "no-subreaper", Usage: "no effect: orphans are the system's to reap"},
+		),
+		Action: func(c *cli.Context) error {
+			m, err := newMaking(c)
+			if err != nil {
+				return err
+			}
+			return p.run(ctx, m, c.Bool("keep"))
+		},
+	}
+}
+
+func (p *Program) run(ctx context.Context, m *making, keep bool) error {
+	var k *jailctl.Container
+	var f *foreground
+	err := p.locked(m.id, func() error {
+		ctx, stop := interruptible(ctx)
+		defer stop()
+		var err error
+		if k, err = p.make(ctx, m); err != nil {
+			return err
+		}
+		if !m.detach {
+			if f, err = p.attach(k.Init()); err != nil {
+				return errors.Join(err, undo(ctx, k))
+			}
+		}
+		if err := start(ctx, k); err != nil {
+			f.release()
+			return errors.Join(err, undo(ctx, k))
+		}
+		return nil
+	})
+	if err != nil || m.detach {
+		return err
+	}
+	status, err := f.wait()
+	// The end of the init is the end of all, which may hold the terminal.
+	err = errors.Join(err, k.Quiesce(ctx))
+	f.release()
+	if !keep {
+		err = errors.Join(err, p.locked(m.id, func() error { return k.Delete(ctx) }))
+	}
+	if err != nil {
+		return err
+	}
+	return &exit{status: status}
+}
+
+func (p *Program) startCommand(ctx context.Context) cli.Command {
+	return cli.Command{
+		Name:      "start",
+		Usage:     "start the program of a created container",
+		ArgsUsage: "<container-id>",
+		Action: func(c *cli.Context) error {
+			id, err := id(c)
+			if err != nil {
+				return err
+			}
+			return p.change(id, func(k *jailctl.Container) error {
+				if err := startable(id, k); err != nil {
+					return err
+				}
+				ctx, stop := interruptible(ctx)
+				defer stop()
+				return start(ctx, k)
+			})
+		},
+	}
+}
+
+// startable refuses to start what has not just been created.
+func startable(id string, k *jailctl.Container) error {
+	switch s := k.Status(); {
+	case s == specs.StateCreated && !k.Made().IsZero():
+		return nil
+	case s == specs.StateStopped:
+		return fmt.Errorf("cannot start container %s that has stopped", id)
+	case s == specs.StateRunning:
+		return fmt.Errorf("cannot start container %s that is running already", id)
+	case s == specs.StateCreated:
+		return fmt.Errorf("cannot start container %s: whoever created it died half way; delete it", id)
+	default:
+		return fmt.Errorf("cannot start container %s in the state %s", id, s)
+	}
+}
+
+// start starts the container. If the context ends meanwhile, the init is killed:
+// a hook in the jail may take its time.
+func start(ctx context.Context, k *jailctl.Container) error {
+	stop := context.AfterFunc(ctx, func() {
+		// An init that has ended needs no signal.
+		_ = k.Signal(context.WithoutCancel(ctx), syscall.SIGKILL)
+	})
+	err := k.Start(ctx)
+	if !stop() {
+		return errors.Join(errInterrupted, err)
+	}
+	return err
+}
