@@ -222,8 +222,9 @@ func stageCredential() error {
 		return err
 	}
 	slices.Sort(groups)
+	// No limit of processes becomes kern.maxprocperuid (kern_proc_setrlimit).
 	return ready(fmt.Sprintf("%s %v %v %d %v %v", class, slices.Compact(groups), files, procs.Cur,
-		procs.Max == rlimInfinity, flags&unix.FD_CLOEXEC != 0))
+		procs.Max > procs.Cur, flags&unix.FD_CLOEXEC != 0))
 }
 
 func TestCredential(t *testing.T) {
@@ -297,12 +298,22 @@ func descriptor(t *testing.T, f *os.File) (fd int) {
 
 func TestPTY_OutputIsWhole(t *testing.T) {
 	master, slave := openSlave(t)
+	type result struct {
+		b   []byte
+		err error
+	}
+	read := make(chan result, 1)
+	go func() {
+		b, err := io.ReadAll(master)
+		read <- result{b, err}
+	}()
 	if _, err := slave.WriteString("x"); err != nil {
 		t.Fatal(err)
 	}
+	// The close waits for the output to be read, for a second at least.
 	slave.Close()
-	if b, err := io.ReadAll(master); err != nil || string(b) != "x" {
-		t.Errorf("read %q, %v, want x and the end", b, err)
+	if r := <-read; r.err != nil || string(r.b) != "x" {
+		t.Errorf("read %q, %v, want x and the end", r.b, r.err)
 	}
 }
 

@@ -27,7 +27,8 @@ func (b *builder) defaults() error {
 		// Without it a process that may mount devfs would see every device.
 		{"devfs_ruleset", strconv.Itoa(b.ruleset())},
 	}
-	if !p.has("allow.sysvipc") {
+	// A jail can have no more of it than its parent, which may have none.
+	if !p.has("allow.sysvipc") && b.plan.Parent == "" {
 		list = append(list, [][2]string{{"sysvmsg", "new"}, {"sysvsem", "new"}, {"sysvshm", "new"}}...)
 	}
 	if p.get("vnet") == "new" && p.get("host") == "new" {
