@@ -238,7 +238,7 @@ func (k *Container) Delete(ctx context.Context) error {
 	k.mu.Lock()
 	st := k.state
 	k.mu.Unlock()
-	if err := k.rt.remove(ctx, k.name, &st); err != nil {
+	if err := k.rt.remove(ctx, k.name, &st, fault.Point); err != nil {
 		return err
 	}
 	k.forget()
@@ -259,7 +259,7 @@ func (k *Container) abandon(ctx context.Context) error {
 		errs = append(errs, reapChild(st.Init.Pid))
 		st.Init = ProcessID{} // and its pid may be another's now
 	}
-	errs = append(errs, k.rt.remove(ctx, k.name, &st))
+	errs = append(errs, k.rt.remove(ctx, k.name, &st, nil))
 	k.forget()
 	return errors.Join(errs...)
 }

@@ -58,11 +58,15 @@ func (r *Runtime) create(ctx context.Context, c *driver.CreateConfig, d *Detache
 		return nil, err
 	}
 	root := rootPath(spec, c)
-	boot, err := kernel.BootTime()
+	boot, err := kernel.BootID()
 	if err != nil {
 		return nil, err
 	}
-	if err := r.store.reserve(k.name); err != nil {
+	owner, _, err := identify(os.Getpid())
+	if err != nil {
+		return nil, err
+	}
+	if err := r.reserve(ctx, k.name); err != nil {
 		return nil, fmt.Errorf("container %q: %w", c.ID, err)
 	}
 	k.base = root
@@ -73,7 +77,7 @@ func (r *Runtime) create(ctx context.Context, c *driver.CreateConfig, d *Detache
 		Bundle:      c.Bundle,
 		Jail:        k.name,
 		Root:        root,
-		Owner:       self(),
+		Owner:       owner,
 		Boot:        boot,
 		Annotations: spec.Annotations,
 	}
@@ -129,6 +133,26 @@ func (r *Runtime) create(ctx context.Context, c *driver.CreateConfig, d *Detache
 	}
 	r.keep(k)
 	return k, nil
+}
+
+// reserve makes the container's folder. What a dead process has left there is
+// removed before: nobody else may come to do it.
+func (r *Runtime) reserve(ctx context.Context, name string) error {
+	err := r.store.reserve(name)
+	if !errdefs.IsAlreadyExists(err) {
+		return err
+	}
+	st, rerr := r.store.read(name)
+	if rerr != nil {
+		return err
+	}
+	if why, serr := r.loaded(name, st).Stray(); serr != nil || why == "" {
+		return err
+	}
+	if rerr := r.remove(ctx, name, st, nil); rerr != nil {
+		return errors.Join(err, rerr)
+	}
+	return r.store.reserve(name)
 }
 
 // rootPath is where the container's root is: what the shim mounts on the bundle's
@@ -234,12 +258,12 @@ func (k *Container) spawn(c *driver.CreateConfig, d *Detached) error {
 	if d != nil {
 		k.kept, k.listen = len(d.Keep), d.Listen
 	}
-	p, err := kernel.ProcessByID(s.Pid)
+	id, _, err := identify(s.Pid)
 	if err != nil {
 		return err
 	}
 	k.mu.Lock()
-	k.state.Init = ProcessID{s.Pid, p.Start}
+	k.state.Init = id
 	k.mu.Unlock()
 	return k.rt.store.write(k.name, &k.state)
 }

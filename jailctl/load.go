@@ -141,12 +141,12 @@ func (k *Container) Stray() (string, error) {
 	k.mu.Lock()
 	st := k.state
 	k.mu.Unlock()
-	boot, err := kernel.BootTime()
+	boot, err := kernel.BootID()
 	if err != nil {
 		return "", err
 	}
 	switch {
-	case !st.Boot.Equal(boot):
+	case st.Boot != boot:
 		return "it is of before the machine was started", nil
 	case alive(st.Owner):
 		return "", nil

@@ -18,13 +18,18 @@ import (
 // they are killed. The jail's removal, which is final, ends them all.
 const killTimeout = 2 * time.Second
 
-// self is the calling process.
-func self() ProcessID {
-	id := ProcessID{Pid: os.Getpid()}
-	if p, err := kernel.ProcessByID(id.Pid); err == nil {
-		id.Start = p.Start
+// identify tells a process from all others. One that is gone is an error wrapping
+// ESRCH.
+func identify(pid int) (ProcessID, kernel.Process, error) {
+	p, err := kernel.ProcessByID(pid)
+	if err != nil {
+		return ProcessID{}, p, err
 	}
-	return id
+	boot, err := kernel.BootTime()
+	if err != nil {
+		return ProcessID{}, p, err
+	}
+	return ProcessID{pid, p.Start.Sub(boot)}, p, nil
 }
 
 // processes returns the container's processes, zombies left out, and those of
@@ -99,7 +104,11 @@ func (k *Container) KillAll(_ context.Context, sig syscall.Signal) error {
 // there is none that has not got it.
 func (k *Container) signalAll(sig syscall.Signal, limit time.Duration) error {
 	end := time.Now().Add(limit)
-	done := make(map[ProcessID]bool)
+	type process struct {
+		pid   int
+		start time.Time
+	}
+	done := make(map[process]bool)
 	for time.Now().Before(end) {
 		all, err := k.processes()
 		if err != nil {
@@ -107,7 +116,7 @@ func (k *Container) signalAll(sig syscall.Signal, limit time.Duration) error {
 		}
 		fresh := false
 		for _, p := range all {
-			id := ProcessID{p.Pid, p.Start}
+			id := process{p.Pid, p.Start}
 			if done[id] {
 				continue
 			}

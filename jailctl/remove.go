@@ -31,23 +31,28 @@ const (
 // remove takes a container away, whatever of it exists, from its state alone.
 // What is already gone is no error, and everything is tried even if something
 // fails. The state goes last, so that it can be repeated.
-func (r *Runtime) remove(ctx context.Context, name string, st *State) error {
+//
+// After each step point is called, if it is not nil; its error ends the removal.
+func (r *Runtime) remove(ctx context.Context, name string, st *State, point func(string) error) error {
+	if point == nil {
+		point = func(string) error { return nil }
+	}
 	var errs []error
 	errs = append(errs, killInit(st))
 	if err := removeJails(ctx, st); err != nil {
 		errs = append(errs, err)
 	}
-	if err := fault.Point(fault.JailRemoved); err != nil {
+	if err := point(fault.JailRemoved); err != nil {
 		return err
 	}
 	errs = append(errs, unmountAll(ctx, st.Mounts, st.Others))
-	if err := fault.Point(fault.DeleteUnmounted); err != nil {
+	if err := point(fault.DeleteUnmounted); err != nil {
 		return err
 	}
 	if err := kernel.RemoveRules(st.Jail); err != nil {
 		errs = append(errs, fmt.Errorf("limits of jail %s: %w", st.Jail, err))
 	}
-	if err := errors.Join(append(errs, fault.Point(fault.JailLimitsRemoved))...); err != nil {
+	if err := errors.Join(append(errs, point(fault.JailLimitsRemoved))...); err != nil {
 		return err
 	}
 	if !st.Created.IsZero() {
@@ -77,8 +82,8 @@ func alive(id ProcessID) bool {
 	if id.Pid == 0 {
 		return false
 	}
-	p, err := kernel.ProcessByID(id.Pid)
-	return err == nil && p.Start.Equal(id.Start) && p.Stat != kernel.ProcZombie
+	got, p, err := identify(id.Pid)
+	return err == nil && got == id && p.Stat != kernel.ProcZombie
 }
 
 // openOwn returns the container's living jail; nil if there is none. A jail of

@@ -94,7 +94,7 @@ func (r *Runtime) Remove(ctx context.Context, id, bundle string) error {
 	} else if err != nil {
 		return err
 	}
-	return r.remove(ctx, name, st)
+	return r.remove(ctx, name, st, nil)
 }
 
 // bundleRoot is the folder of a bundle that holds the root when the shim mounts

@@ -35,10 +35,10 @@ type State struct {
 	// by whoever made the bundle, who goes on using it.
 	Others []kernel.FSID
 
-	// Owner is the process that makes or serves the container, Boot when the
-	// machine it runs on was started.
+	// Owner is the process that makes or serves the container, Boot the id of
+	// the boot of which it is.
 	Owner ProcessID
-	Boot  time.Time
+	Boot  string
 
 	Created     time.Time // zero until the init is ready
 	Started     bool
@@ -57,7 +57,7 @@ type State struct {
 // ProcessID is a process that is told from a later one of the same pid.
 type ProcessID struct {
 	Pid   int
-	Start time.Time
+	Start time.Duration // since the boot: what the kernel adds to it moves when the clock is set
 }
 
 const (

@@ -22,7 +22,7 @@ func TestStore_WriteRead_Same(t *testing.T) {
 		t.Errorf("state that was never written: got error %v", err)
 	}
 	want := &State{Version: stateVersion, Namespace: "default", ID: "web", Jail: "default-web", Root: "/r",
-		Mounts: []string{"/r"}, Init: ProcessID{7, time.Unix(1, 2).UTC()}, Annotations: map[string]string{"a": "b"}}
+		Mounts: []string{"/r"}, Init: ProcessID{7, 3 * time.Second}, Annotations: map[string]string{"a": "b"}}
 	if err := s.write("default-web", want); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"syscall"
@@ -31,6 +32,20 @@ func BootTime() (time.Time, error) {
 		return time.Time{}, fmt.Errorf("boot time of %d bytes: %w", len(b), ErrLayout)
 	}
 	return decodeTime(b), nil
+}
+
+// BootID returns a random number, in hexadecimal digits, that is another one after
+// each boot.
+func BootID() (string, error) {
+	node, err := nodeOf("kern.boot_id")
+	if err != nil {
+		return "", err
+	}
+	b, err := readSysctl(node, sysctlGuess)
+	if err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(b), nil
 }
 
 // sysctlGuess is a size that takes most values, so that they are read in one call.

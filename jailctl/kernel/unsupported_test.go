@@ -61,6 +61,7 @@ func TestOtherSystems_Unsupported(t *testing.T) {
 		"LoadModule":             LoadModule("x"),
 		"Osreldate":              second(Osreldate()),
 		"BootTime":               second(BootTime()),
+		"BootID":                 second(BootID()),
 	}
 	master, _, err := OpenPTY()
 	if calls["OpenPTY"] = err; master != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"path"
+	"slices"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -103,7 +104,10 @@ func (out *Process) user(u *specs.User) error {
 		if g == math.MaxUint32 {
 			return invalid("process.user.additionalGids", "%d is no number of a group", g)
 		}
-		out.Groups = append(out.Groups, int(g))
+		// Clients repeat the main group, and the kernel would list it twice.
+		if g != u.GID && !slices.Contains(out.Groups, int(g)) {
+			out.Groups = append(out.Groups, int(g))
+		}
 	}
 	return nil
 }

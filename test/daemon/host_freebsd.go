@@ -41,7 +41,7 @@ func ProcessesWith(text string) (map[int]string, error) {
 		if err != nil {
 			continue
 		}
-		env, err := unix.SysctlRaw("kern.proc.env", p.Pid)
+		env, err := environment(p.Pid)
 		if err != nil {
 			continue
 		}
@@ -50,6 +50,24 @@ func ProcessesWith(text string) (map[int]string, error) {
 		}
 	}
 	return found, nil
+}
+
+// environment returns the environment of a process. The kernel can't be asked for
+// its size, as x/sys would.
+func environment(pid int) ([]byte, error) {
+	const (
+		ctlKern, kernProc, kernProcEnv = 1, 14, 35 // CTL_KERN, KERN_PROC, KERN_PROC_ENV: sys/sys/sysctl.h
+		argMax                         = 512 << 10 // ARG_MAX, sys/sys/syslimits.h
+	)
+	mib := [4]int32{ctlKern, kernProc, kernProcEnv, int32(pid)}
+	b := make([]byte, argMax)
+	n := uintptr(len(b))
+	_, _, errno := unix.Syscall6(unix.SYS___SYSCTL,
+		uintptr(unsafe.Pointer(&mib[0])), uintptr(len(mib)), uintptr(unsafe.Pointer(&b[0])), uintptr(unsafe.Pointer(&n)), 0, 0)
+	if errno != 0 {
+		return nil, errno
+	}
+	return b[:n], nil
 }
 
 // jails returns the jails of a namespace's containers, and of those namespaces

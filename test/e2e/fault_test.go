@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	containerd "github.com/containerd/containerd/v2/client"
@@ -34,13 +35,17 @@ func TestE2E_Fault_EachPoint_NothingLeft(t *testing.T) {
 	if len(fault.Points) == 0 {
 		t.Fatal("there are no points to inject a fault at")
 	}
+	points := fault.Points
+	if testbed.RunsJails(t) {
+		points = slices.Concat(points, fault.JailPoints)
+	}
 	shimDir := buildFaultShim(t)
 	for _, action := range []string{"error", "kill"} {
 		t.Run(action, func(t *testing.T) {
 			t.Parallel()
 			faults := filepath.Join(t.TempDir(), "faults")
 			d := testbed.NewDaemon(t, testbed.WithShimDir(shimDir), testbed.WithEnv("JAILSHIM_FAULTS="+faults))
-			for _, point := range fault.Points {
+			for _, point := range points {
 				t.Run(point, func(t *testing.T) {
 					s := d.NewSpace(t)
 					// Of a shim that was killed in the middle, containerd tells

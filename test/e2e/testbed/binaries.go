@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"testing"
 
 	"jailshim/test/daemon"
 )
@@ -75,6 +76,16 @@ func Binary(name string) (string, error) {
 		return "", err
 	}
 	return daemon.Program(name, bin, daemon.Tools(bin))
+}
+
+// RunsJails reports whether our shim runs the containers as jails, in process.
+func RunsJails(tb testing.TB) bool {
+	tb.Helper()
+	command, err := OCIRuntime()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return command == "" && jailsByDefault && Runtime == OurRuntime
 }
 
 // OCIRuntime returns the OCI command through which our shim is to run containers,

@@ -8,6 +8,9 @@ import (
 // ociCommand is the OCI command that tests may use.
 const ociCommand = "jailctl"
 
+// jailsByDefault tells whether our shim needs no OCI command.
+const jailsByDefault = true
+
 // PoststartAtCreate tells whether poststart hooks run before the start.
 const PoststartAtCreate = false
 

@@ -8,6 +8,9 @@ import (
 // ociCommand is the OCI command that tests may use.
 const ociCommand = "runc"
 
+// jailsByDefault tells whether our shim needs no OCI command.
+const jailsByDefault = false
+
 // PoststartAtCreate tells whether poststart hooks run before the start: runc runs
 // them when it has created the container.
 const PoststartAtCreate = true
