@@ -362,11 +362,18 @@ func explainJail(err error) error {
 	return err
 }
 
+// optionalModules are those without which most programs run: pty makes BSD's old
+// terminals, and a kernel may have been built without it.
+var optionalModules = []string{"pty"}
+
 func loadModule(name string) error {
 	if kernel.HasModule(name) {
 		return nil
 	}
 	if err := kernel.LoadModule(name); err != nil {
+		if slices.Contains(optionalModules, name) && errors.Is(err, errMissing) {
+			return nil
+		}
 		return fmt.Errorf("kernel module %s is not loaded (kldload %s): %w", name, name, err)
 	}
 	return nil

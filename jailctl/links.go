@@ -11,6 +11,7 @@ import (
 var (
 	errExist      = unix.EEXIST
 	errPermission = unix.EPERM
+	errMissing    = unix.ENOENT
 )
 
 // links returns how many names a file has.

@@ -178,20 +178,35 @@ func (k *Container) lookAt(pid int) {
 	if err != nil {
 		return
 	}
+	over := k.overLimit(&p)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.usage.ended(&p)
-	if p.Killed || k.overLimitLocked(&p) {
+	if p.Killed || over {
 		k.killed = true
-		go k.reportKill() // ends at once; the reaper must not wait for a callback
+		// goroutine: the container; ends with the callback, which does not block.
+		// The reaper does not wait for it.
+		go k.reportKill()
 	}
 }
 
-// overLimitLocked reports whether a process that ended was killed by the limit of
-// memory: the kernel does that with an ordinary SIGKILL, so what tells is that
-// the process had more than the limit.
-func (k *Container) overLimitLocked(p *kernel.Process) bool {
-	return k.state.Memory > 0 && syscall.WaitStatus(p.Xstat).Signal() == syscall.SIGKILL && uint64(p.MaxRSS) >= k.state.Memory
+// overLimit reports whether a process that ended was killed by the limit of
+// memory. The kernel does that with an ordinary SIGKILL, to whichever process it
+// looks at while all together have too much: what tells is that they had.
+func (k *Container) overLimit(p *kernel.Process) bool {
+	k.mu.Lock()
+	limit := k.state.Memory
+	k.mu.Unlock()
+	if limit == 0 || syscall.WaitStatus(p.Xstat).Signal() != syscall.SIGKILL {
+		return false
+	}
+	had := uint64(p.MaxRSS)
+	if others, err := k.processes(); err == nil {
+		for _, o := range others {
+			had += uint64(o.RSS)
+		}
+	}
+	return had >= limit
 }
 
 // reportKill tells once of a kill for want of memory.

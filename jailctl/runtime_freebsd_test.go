@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -456,5 +458,122 @@ func TestRuntime_Detached_StartedByAnother(t *testing.T) {
 	}
 	if _, err := other.Load("d"); !errdefs.IsNotFound(err) {
 		t.Errorf("after its deletion: %v", err)
+	}
+}
+
+// livesEnv is how many containers live one after the other, in place of 50.
+const livesEnv = "E2E_LIVES"
+
+// Nothing of a container is left in the kernel, nor in the process that ran it.
+func TestRuntime_ManyLives_NothingGrows(t *testing.T) {
+	rt := newRuntime(t)
+	lives := 50
+	if text := os.Getenv(livesEnv); text != "" {
+		var err error
+		if lives, err = strconv.Atoi(text); err != nil {
+			t.Fatalf("%s: %v", livesEnv, err)
+		}
+	}
+	one := func(i int) {
+		s := spec("sh", "-c", "echo up; exit 3")
+		s.Root.Readonly = i%2 == 0
+		s.Mounts = append(s.Mounts, specs.Mount{Type: "tmpfs", Source: "tmpfs", Destination: "/tmp"})
+		l := rt.create(t, "life", s)
+		l.start()
+		if got := l.wait(); got != 3 {
+			t.Errorf("life %d: status %d", i, got)
+		}
+		if err := l.Delete(context.Background()); err != nil {
+			t.Fatalf("life %d: %v", i, err)
+		}
+		if got := l.output(); got != "up\n" {
+			t.Errorf("life %d: output %q", i, got)
+		}
+		l.out.Close()
+	}
+	for i := range 4 { // what is made once is made
+		one(i)
+	}
+	before := resources(t)
+	for i := range lives {
+		one(i)
+	}
+	if after := resources(t); after.files > before.files || after.goroutines > before.goroutines {
+		t.Errorf("before %+v, after %d lives %+v", before, lives, after)
+	}
+	rt.expectClean(t)
+}
+
+type usedResources struct{ files, goroutines int }
+
+func resources(t *testing.T) usedResources {
+	t.Helper()
+	files := 0
+	for fd := range 4096 {
+		var st syscall.Stat_t
+		if syscall.Fstat(fd, &st) == nil {
+			files++
+		}
+	}
+	return usedResources{files, runtime.NumGoroutine()}
+}
+
+// A process that closed connections leaves them to the kernel, which keeps the
+// network stack, and with it the jail, for up to a minute. A container is gone
+// nevertheless.
+func TestRuntime_OwnNetworkWithOldConnections_DeletedWithinASecond(t *testing.T) {
+	rt := newRuntime(t)
+	s := spec("sh", "-c", "nc -l 127.0.0.1 77 >/dev/null & sleep 0.5; echo x | nc -N 127.0.0.1 77; echo sent; sleep 100 | nc -l 127.0.0.1 78 & sleep 0.5; sleep 100 | nc 127.0.0.1 78 & sleep 0.5; exit 3")
+	s.Linux = &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.NetworkNamespace}, {Type: specs.UTSNamespace}}}
+	l := rt.create(t, "tcp", s)
+	l.start()
+	if got := l.wait(); got != 3 || l.output() != "sent\n" {
+		t.Fatalf("status %d, output %q", got, l.output())
+	}
+	began := time.Now()
+	if err := l.Delete(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(began)
+	t.Logf("deleted after %v", took)
+	if took > 1500*time.Millisecond {
+		t.Errorf("deleted after %v, want about a second at most", took)
+	}
+	// The same id can be used at once.
+	again := rt.create(t, "tcp", spec("sh", "-c", "exit 4"))
+	again.start()
+	if got := again.wait(); got != 4 {
+		t.Errorf("again: status %d", got)
+	}
+	if err := again.Delete(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	// What still dies holds nothing of ours.
+	mounts, err := kernel.Mounts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range mounts {
+		if within(m.On, rt.dir) {
+			t.Errorf("still mounted: %s", m.On)
+		}
+	}
+	awaitNoJails(t, rt.dir)
+}
+
+// awaitNoJails waits for dying jails, which the test that follows would find.
+func awaitNoJails(t *testing.T, dir string) {
+	t.Helper()
+	for end := time.Now().Add(4 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		all, err := kernel.Jails(true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(all, func(j kernel.JailInfo) bool { return within(j.Path, dir) }) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("dying jails do not go: %+v", all)
+		}
 	}
 }

@@ -48,7 +48,9 @@ func (k *Container) measure() (*sample, error) {
 	u := &k.usage
 	s := &sample{pids: uint64(len(all)), in: u.in, out: u.out}
 	cpu, user, system := u.past, u.pastUser, u.pastSystem
+	largest := uint64(0)
 	for _, p := range all {
+		largest = max(largest, uint64(p.RSS))
 		s.memory += uint64(p.RSS)
 		s.in += p.InBlock
 		s.out += p.OutBlock
@@ -57,10 +59,10 @@ func (k *Container) measure() (*sample, error) {
 		system += p.SystemTime
 	}
 	if r, err := kernel.Usage(k.state.Jail); err == nil && len(all) > 0 {
-		// Shared pages count once there. It is updated each second only, and
+		// Shared pages count once there, but it is updated each second only, and
 		// starts at nothing.
 		if m := r["memoryuse"]; m > 0 {
-			s.memory = m
+			s.memory = max(m, largest)
 		}
 		cpu = max(cpu, time.Duration(r["cputime"])*time.Second)
 	}

@@ -11,6 +11,10 @@ const ociCommand = "jailctl"
 // jailsByDefault tells whether our shim needs no OCI command.
 const jailsByDefault = true
 
+// LimitKillsTheLargest tells which process a limit of memory ends: here it is any
+// that the kernel looks at while the jail has too much.
+const LimitKillsTheLargest = false
+
 // PoststartAtCreate tells whether poststart hooks run before the start.
 const PoststartAtCreate = false
 

@@ -11,6 +11,9 @@ const ociCommand = "runc"
 // jailsByDefault tells whether our shim needs no OCI command.
 const jailsByDefault = false
 
+// LimitKillsTheLargest tells which process a limit of memory ends.
+const LimitKillsTheLargest = true
+
 // PoststartAtCreate tells whether poststart hooks run before the start: runc runs
 // them when it has created the container.
 const PoststartAtCreate = true
