@@ -75,7 +75,7 @@ func (r *Runtime) create(ctx context.Context, c *driver.CreateConfig, d *Detache
 		Namespace:   r.config.Namespace,
 		ID:          c.ID,
 		Bundle:      c.Bundle,
-		Jail:        k.name,
+		Jail:        r.jailName(c.ID),
 		Root:        root,
 		Owner:       owner,
 		Boot:        boot,
@@ -113,7 +113,7 @@ func (r *Runtime) create(ctx context.Context, c *driver.CreateConfig, d *Detache
 	if err != nil {
 		return nil, err
 	}
-	if k.plan, err = plan.New(spec, plan.Config{Namespace: r.config.Namespace, ID: c.ID, Bundle: c.Bundle, Facts: f, Extra: extra}); err != nil {
+	if k.plan, err = plan.New(spec, plan.Config{Namespace: r.scope(), ID: c.ID, Bundle: c.Bundle, Facts: f, Extra: extra}); err != nil {
 		return nil, err
 	}
 	if err := network(k.plan); err != nil {

@@ -78,7 +78,7 @@ func (k *Container) ReadPlan() error {
 	if err != nil {
 		return err
 	}
-	k.plan, err = plan.New(spec, plan.Config{Namespace: k.state.Namespace, ID: k.state.ID, Bundle: k.state.Bundle, Facts: f, Extra: extra})
+	k.plan, err = plan.New(spec, plan.Config{Namespace: k.rt.scope(), ID: k.state.ID, Bundle: k.state.Bundle, Facts: f, Extra: extra})
 	return err
 }
 

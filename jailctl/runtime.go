@@ -2,6 +2,8 @@ package jailctl
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -58,8 +60,25 @@ type plainCommands struct{}
 func (plainCommands) Start(c *exec.Cmd) error { return c.Start() }
 func (plainCommands) Wait(c *exec.Cmd) error  { return c.Wait() }
 
-// name is the container's folder, and the last part of its jail's name.
+// name is the container's folder.
 func (r *Runtime) name(id string) string { return plan.JailName(r.config.Namespace, id) }
+
+// DefaultRoot is where the OCI command keeps its containers if nobody says
+// otherwise. They alone have jails of the name that is their id.
+const DefaultRoot = "/var/run/jailshim/oci"
+
+// scope is the first part of the jails' names: an id need be unique in its
+// namespace or root only, and a jail's name in the whole machine.
+func (r *Runtime) scope() string {
+	if r.config.Namespace != "" || r.config.Root == DefaultRoot {
+		return r.config.Namespace
+	}
+	sum := sha256.Sum256([]byte(realPath(r.config.Root)))
+	return filepath.Base(r.config.Root) + "_" + hex.EncodeToString(sum[:4])
+}
+
+// jailName is the last part of the container's jail's name.
+func (r *Runtime) jailName(id string) string { return plan.JailName(r.scope(), id) }
 
 // facts tells about the machine. What a module adds by being loaded is not yet
 // in it, so they are read for each container.
@@ -87,7 +106,7 @@ func (r *Runtime) Remove(ctx context.Context, id, bundle string) error {
 	if errdefs.IsNotFound(err) {
 		// Never made, or removed, or its maker died before it wrote the state:
 		// then nothing but the folder, and what containerd may have mounted.
-		st = &State{Version: stateVersion, Namespace: r.config.Namespace, ID: id, Bundle: bundle, Jail: name}
+		st = &State{Version: stateVersion, Namespace: r.config.Namespace, ID: id, Bundle: bundle, Jail: r.jailName(id)}
 		if bundle != "" {
 			st.Mounts = []string{realPath(filepath.Join(bundle, bundleRoot))}
 		}

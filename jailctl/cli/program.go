@@ -24,7 +24,7 @@ const (
 	// shim.StateRoot.
 	stateRoot = "/var/run/jailshim"
 	// defaultRoot is where the containers' state is without --root.
-	defaultRoot = stateRoot + "/oci"
+	defaultRoot = jailctl.DefaultRoot
 )
 
 // Exit statuses of errors; runc's.

@@ -64,7 +64,8 @@ func environment(pid int) ([]byte, error) {
 	n := uintptr(len(b))
 	_, _, errno := unix.Syscall6(unix.SYS___SYSCTL,
 		uintptr(unsafe.Pointer(&mib[0])), uintptr(len(mib)), uintptr(unsafe.Pointer(&b[0])), uintptr(unsafe.Pointer(&n)), 0, 0)
-	if errno != 0 {
+	// 15.1 says ENOMEM with all of it in the buffer.
+	if errno != 0 && (errno != unix.ENOMEM || n >= argMax) {
 		return nil, errno
 	}
 	return b[:n], nil

@@ -16,11 +16,9 @@ import (
 // ever. A thousand lives, containers and execs at the same time, as short as
 // they can be: each must have its events in order, and one exit.
 func TestE2E_Order_ProcessEndsAtOnce_StartBeforeExit(t *testing.T) {
-	const (
-		containers = 200
-		execs      = 800
-		hosts      = 4 // containers that the execs run in
-	)
+	const hosts = 4 // containers that the execs run in
+	containers := numberOfLives(t, 200)
+	execs := 4 * containers
 	s := space(t)
 	work := make(chan func() error)
 	var wg sync.WaitGroup

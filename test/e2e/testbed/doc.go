@@ -33,7 +33,7 @@
 //	                 below which the daemons make theirs
 //	E2E_REQUIRE=1    a missing requirement fails the test instead of skipping it
 //	E2E_PATIENCE     how long to wait for what should happen at once; default 30s
-//	E2E_LIVES        how many containers the test about leaks makes; default 200
+//	E2E_LIVES        how many containers the tests about many make; default 200
 //	E2E_KEEP=1       keep the daemons' folders, and say where they are
 //	E2E_LOGS         a folder to copy the daemons' logs to
 //	JAILSHIM_BIN     where our programs and tools/<os>-<arch> are; default: bin of
