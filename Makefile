@@ -29,6 +29,8 @@ FUZZTIME = 5s
 E2E_TIMEOUT = 30m
 DEMOFLAGS =
 BENCHFLAGS =
+# On FreeBSD: -runj FOLDER and -ocijail PROGRAM, to compare with.
+PEERS =
 
 TEST = $(TOOLS)/gotestsum --format pkgname --
 TEST_E2E = E2E_REQUIRE=1 JAILSHIM_BIN="$$PWD/bin" $(TOOLS)/gotestsum --format testname -- \
@@ -38,7 +40,7 @@ TEST_E2E = E2E_REQUIRE=1 JAILSHIM_BIN="$$PWD/bin" $(TOOLS)/gotestsum --format te
 REMOTE = CGO_ENABLED=0 $(GO) build -o bin/test/ ./test/remote && GO='$(GO)' bin/test/remote
 REMOTEFLAGS = -gotestsum $(TOOLS)/gotestsum -timeout $(E2E_TIMEOUT) -run '$(RUN)'
 
-.PHONY: build tools demo test unit fuzz e2e e2e-freebsd unit-freebsd compat bench lint install dist clean help
+.PHONY: build tools demo test unit fuzz e2e e2e-freebsd unit-freebsd compat bench bench-freebsd lint install dist clean help
 
 build: ## build the shim into bin/
 	mkdir -p bin
@@ -79,10 +81,13 @@ compat: build tools ## run the end-to-end tests against containerd 2.0 to 2.3
 	@$(BUILD_TOOLS) $(OLD)
 	$(TEST_E2E) -tags compat -run Compat
 
-bench: build ## measure the shim beside containerd's own, as root; writes docs/bench.*
+bench: build ## measure the shim, on Linux beside containerd's own, as root; writes docs/bench*
 	@$(BUILD_TOOLS) containerd ctr $(RUNTIME)
 	CGO_ENABLED=0 $(GO) build $(BUILD) -o bin/test/ ./test/bench ./test/guest
-	bin/test/bench -bin bin -docs docs $(BENCHFLAGS)
+	bin/test/bench -bin bin -docs docs $(PEERS) $(BENCHFLAGS)
+
+bench-freebsd: ## the same there, from here; writes docs/bench-freebsd.*
+	$(REMOTE) bench $(PEERS) -- $(BENCHFLAGS)
 
 lint: ## run golangci-lint and go vet, for linux and freebsd
 	@$(BUILD_TOOLS) golangci-lint

@@ -5,9 +5,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	containerd "github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
@@ -51,7 +53,9 @@ func newBench(ctx context.Context, c *config, d *daemon.Daemon, out io.Writer) (
 	}
 	var tar bytes.Buffer
 	platform := ocispec.Platform{OS: runtime.GOOS, Architecture: runtime.GOARCH}
-	if err := image.Write(&tar, imageName, platform, image.Guest(guest)...); err != nil {
+	// As in most images; not every runtime makes the folders that it mounts upon.
+	files := append(image.Guest(guest), image.File{Name: "/dev", Mode: fs.ModeDir | 0o755})
+	if err := image.Write(&tar, imageName, platform, files...); err != nil {
 		return nil, err
 	}
 	images, err := b.client.Import(b.ctx, &tar)
@@ -65,10 +69,12 @@ func newBench(ctx context.Context, c *config, d *daemon.Daemon, out io.Writer) (
 	return b, b.image.Unpack(b.ctx, b.snapshotter)
 }
 
-// id returns a name that no container or exec had yet.
+// id returns a name that no container or exec had yet, on the whole machine: not
+// every runtime has namespaces.
 func (b *bench) id() string {
 	b.ids++
-	return fmt.Sprintf("b%d", b.ids)
+	name := b.daemon.Name()
+	return fmt.Sprintf("b%s-%d", name[strings.LastIndex(name, "-")+1:], b.ids)
 }
 
 // container makes a container, without a task: a database record and a root

@@ -8,7 +8,42 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"jailshim/test/daemon"
 )
+
+// page is the name of the result's files.
+const page = "bench"
+
+// What the page and the picture say about the comparison.
+const (
+	sameFor  = "runc and image"
+	plotPeer = "containerd's runc shim"
+)
+
+// The runtime to compare ours with, and what is promised about it.
+const defaultPeer = "io.containerd.runc.v2"
+
+// peerHolds says that the other runtime can be asked to kill what runs.
+const peerHolds = true
+
+var promised = promises{run: notSlower, client: notSlower, exec: notSlower}
+
+// memoryParts is how many parts of a memory sample the kernel tells.
+const memoryParts = 4
+
+// hostConfig is what the command line says on this system alone.
+type hostConfig struct{}
+
+func (*hostConfig) flags() {}
+
+func (*config) prepare(*daemon.Daemon) {}
+
+// becomeStage does nothing: containers have no first stage of ours here.
+func becomeStage([]string) {}
+
+// hostMeasures measures what there is on this system alone.
+func (*bench) hostMeasures(*report) error { return nil }
 
 // shimOf returns the shim of a container's first process: its parent, because a
 // shim is the reaper of what runc leaves.
@@ -74,9 +109,9 @@ func fields(file string) (map[string]string, error) {
 	return values, nil
 }
 
-// kernel returns the kernel's name and its version without what a distributor
+// kernelName returns the kernel's name and its version without what a distributor
 // added, and the version of cgroups, all of which matter for the figures.
-func kernel() string {
+func kernelName() string {
 	var u unix.Utsname
 	if err := unix.Uname(&u); err != nil {
 		return "Linux"

@@ -22,25 +22,28 @@ type config struct {
 	only     string // measure only what has this in its name
 	check    bool
 	ours     string // name of our runtime
-	theirs   string // name of the runtime to compare it with
+	theirs   string // name of the runtime to compare it with; empty: none
 	pairs    int    // of single runs
 	rounds   int    // pairs of what takes longer
 	parallel int    // containers at once
 	settle   time.Duration
+	hostConfig
 }
 
 func main() {
+	becomeStage(os.Args)
 	var c config
 	flag.StringVar(&c.bin, "bin", "bin", "folder of our programs, with the tools below it")
-	flag.StringVar(&c.docs, "docs", "", "folder to write bench.json, bench.md and bench.svg to; empty: don't")
+	flag.StringVar(&c.docs, "docs", "", "folder to write "+page+".json, .md and .svg to; empty: don't")
 	flag.StringVar(&c.only, "only", "", "measure only what has this text in its name")
 	flag.BoolVar(&c.check, "check", false, "fail if a bound is not met")
 	flag.StringVar(&c.ours, "runtime", "io.containerd.jail.v2", "runtime to measure")
-	flag.StringVar(&c.theirs, "against", "io.containerd.runc.v2", "runtime to compare it with")
+	flag.StringVar(&c.theirs, "against", defaultPeer, "runtime to compare it with; empty: none")
 	flag.IntVar(&c.pairs, "n", 20, "pairs of single runs")
 	flag.IntVar(&c.rounds, "rounds", 5, "pairs of parallel runs and of memory samples")
 	flag.IntVar(&c.parallel, "parallel", 20, "containers at once in a parallel run")
 	flag.DurationVar(&c.settle, "settle", 3*time.Second, "how long a shim is left alone before its memory is read")
+	c.flags()
 	flag.Parse()
 	if flag.NArg() > 0 || c.pairs < 1 || c.rounds < 1 || c.parallel < 1 {
 		flag.Usage()
@@ -66,9 +69,10 @@ func run(ctx context.Context, c *config, out io.Writer) (retErr error) {
 		return err
 	}
 	d.Env = append(d.Env, "CONTAINERD_NAMESPACE="+d.Name())
+	c.prepare(d)
 	defer func() {
 		if retErr != nil && ctx.Err() == nil {
-			retErr = fmt.Errorf("%w\nthe end of containerd's log:\n%s", retErr, d.LogTail("", 15))
+			retErr = fmt.Errorf("%w\nthe end of containerd's log:\n%s", retErr, d.LogTail("", 60))
 		}
 		retErr = errors.Join(retErr, d.Remove())
 	}()

@@ -20,7 +20,7 @@ const mebibyte = 1 << 20
 
 // sample returns the memory in MiB, in the order of memoryMeasures.
 func (m memory) sample() sample {
-	return sample{m.rss / mebibyte, m.anon / mebibyte, m.file / mebibyte, m.pss / mebibyte}
+	return sample{m.rss / mebibyte, m.anon / mebibyte, m.file / mebibyte, m.pss / mebibyte}[:memoryParts]
 }
 
 // settled reads the memory of a container's shim after it was left alone for a

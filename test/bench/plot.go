@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html"
 	"math"
+	"slices"
 )
 
 // The picture's layout, in pixels.
@@ -38,22 +39,23 @@ text{fill:#e6edf3}
 .range{stroke:#e6edf3}
 }`
 
-// plot returns bench.svg: for each measure a bar as long as the ratio of ours to
+// plot returns the result as a picture: for each measure a bar as long as the ratio of ours to
 // theirs, with the line where both are the same.
 func (r *report) plot() []byte {
 	largest := 1.2
-	for _, m := range r.Measures {
+	measures := slices.DeleteFunc(slices.Clone(r.Measures), func(m *measure) bool { return !m.compared() })
+	for _, m := range measures {
 		largest = math.Max(largest, math.Max(m.Ratio, m.High)*1.02)
 	}
 	x := func(ratio float64) float64 {
 		return plotLeft + (plotRight-plotLeft)*math.Max(0, math.Min(ratio, largest))/largest
 	}
-	bottom := plotTop + plotRow*len(r.Measures)
+	bottom := plotTop + plotRow*len(measures)
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">
-<title>%s beside %s</title>
+<title>%s</title>
 <style>%s</style>
-`, plotWidth, bottom+44, plotWidth, bottom+44, html.EscapeString(r.Ours), html.EscapeString(r.Theirs), style)
+`, plotWidth, bottom+44, plotWidth, bottom+44, html.EscapeString(r.beside()), style)
 	text := func(x float64, y int, class, anchor, s string) {
 		fmt.Fprintf(&b, `<text x="%.1f" y="%d" class="%s" text-anchor="%s">%s</text>`+"\n", x, y, class, anchor, html.EscapeString(s))
 	}
@@ -61,11 +63,11 @@ func (r *report) plot() []byte {
 		fmt.Fprintf(&b, `<line class="%s" x1="%.1f" y1="%d" x2="%.1f" y2="%d"/>`+"\n", class, x1, y1, x2, y2)
 	}
 
-	text(8, 22, "", "start", "ours, as a multiple of containerd's runc shim; shorter is better")
+	text(8, 22, "", "start", "ours, as a multiple of "+plotPeer+"; shorter is better")
 	text(8, 42, "small", "start", "medians; orange mark: the bound; thin line: the middle half of the pairs")
 	text(plotValues, plotTop-10, "small", "start", "ours / theirs")
 	line("one", x(1), plotTop-4, x(1), bottom+4)
-	for i, m := range r.Measures {
+	for i, m := range measures {
 		y := plotTop + plotRow*i
 		text(plotLeft-10, y+17, "", "end", m.Name)
 		class := "met"

@@ -2,12 +2,16 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -21,7 +25,7 @@ type report struct {
 	Containerd  string     `json:"containerd"`
 	Snapshotter string     `json:"snapshotter"`
 	Ours        string     `json:"ours"`
-	Theirs      string     `json:"theirs"`
+	Theirs      string     `json:"theirs,omitempty"` // of those measures that name nothing else
 	Measures    []*measure `json:"measures"`
 }
 
@@ -51,7 +55,7 @@ func (m *measure) value(v float64) string {
 
 // spread prints the quartiles of the ratio, if there are enough values for any.
 func (m *measure) spread() string {
-	if len(m.Ours) < 4 {
+	if len(m.Ours) < 4 || !m.compared() {
 		return ""
 	}
 	return fmt.Sprintf("%.2f to %.2f", m.Low, m.High)
@@ -72,18 +76,42 @@ func (m *measure) promise() string {
 	return limit + ": not met"
 }
 
-// row returns the cells of the measure's line in a table.
-func (m *measure) row() []any {
-	return []any{m.Name, m.value(m.MedianOurs), m.value(m.MedianTheirs), fmt.Sprintf("%.2f", m.Ratio), m.spread(), len(m.Ours), m.promise()}
+// head returns the titles of a table's columns. Only what is compared with
+// several things has to say with which.
+func (r *report) head() []string {
+	head := []string{"", "ours", "theirs", "ratio", "middle half", "pairs", "bound"}
+	if r.several() {
+		head = append(head, "theirs is")
+	}
+	return head
+}
+
+// several tells whether the measures are compared with more than one thing.
+func (r *report) several() bool {
+	return slices.ContainsFunc(r.Measures, func(m *measure) bool { return m.Against != "" })
+}
+
+// row returns the cells of a measure's line in a table.
+func (r *report) row(m *measure) []string {
+	theirs, ratio, against := "", "", ""
+	if m.compared() {
+		theirs, ratio, against = m.value(m.MedianTheirs), fmt.Sprintf("%.2f", m.Ratio), cmp.Or(m.Against, r.Theirs)
+	}
+	row := []string{m.Name, m.value(m.MedianOurs), theirs, ratio, m.spread(), strconv.Itoa(len(m.Ours)), m.promise()}
+	if r.several() {
+		row = append(row, against)
+	}
+	return row
 }
 
 // table prints the result for people.
 func (r *report) table(w io.Writer) {
-	fmt.Fprintf(w, "\n%s\nours is %s, theirs %s; medians; the ratio is the median of the pairs' ratios\n\n", r.setting(), r.Ours, r.Theirs)
+	fmt.Fprintf(w, "\n%s\nours is %s, theirs %s; medians; the ratio is the median of the pairs' ratios\n\n",
+		r.setting(), r.Ours, cmp.Or(r.Theirs, "what the last column says"))
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "\tours\ttheirs\tratio\tmiddle half\tpairs\tbound")
+	fmt.Fprintln(t, strings.Join(r.head(), "\t"))
 	for _, m := range r.Measures {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", m.row()...)
+		fmt.Fprintln(t, strings.Join(r.row(m), "\t"))
 	}
 	_ = t.Flush() // to the screen: nobody to tell
 }
@@ -104,9 +132,9 @@ func (r *report) write(dir string) error {
 		return err
 	}
 	for name, content := range map[string][]byte{
-		"bench.json": append(data, '\n'),
-		"bench.md":   r.page(),
-		"bench.svg":  r.plot(),
+		page + ".json": append(data, '\n'),
+		page + ".md":   r.page(),
+		page + ".svg":  r.plot(),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
 			return err
@@ -115,25 +143,35 @@ func (r *report) write(dir string) error {
 	return nil
 }
 
-// page returns bench.md.
+// page returns the result as a page.
 func (r *report) page() []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `# How fast, how large
 
-Written by `+"`make bench`"+`: %s beside containerd's own shim, %s, with the same
-containerd, runc and image, one run of each in turn. Values are medians; the ratio is the median of
+Written by `+"`make bench`"+`: %s, with the same
+containerd, %s, one run of each in turn. Values are medians; the ratio is the median of
 the pairs' ratios, below 1 where ours is faster or smaller, and its middle half says how sure it is.
-All values are in [bench.json](bench.json).
+All values are in [%[4]s.json](%[4]s.json).
 
-%s
+%[3]s
 
-![ratio of ours to containerd's shim, for each measure](bench.svg)
+![ratio of ours to theirs, for each measure](%[4]s.svg)
 
-| | ours | theirs | ratio | middle half | pairs | bound |
-|---|--:|--:|--:|--:|--:|---|
-`, r.Ours, r.Theirs, r.setting())
+`, r.beside(), sameFor, r.setting(), page)
+	head := r.head()
+	fmt.Fprintf(&b, "| %s |\n", strings.TrimSpace(strings.Join(head, " | ")))
+	// Numbers to the right, between what is said in words.
+	fmt.Fprintf(&b, "|---%s%s|\n", strings.Repeat("|--:", 5), strings.Repeat("|---", len(head)-6))
 	for _, m := range r.Measures {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %d | %s |\n", m.row()...)
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(r.row(m), " | "))
 	}
 	return b.Bytes()
+}
+
+// beside says in words what is compared.
+func (r *report) beside() string {
+	if r.several() {
+		return r.Ours + " beside what the last column says"
+	}
+	return r.Ours + " beside containerd's own shim, " + r.Theirs
 }

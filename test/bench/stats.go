@@ -19,18 +19,20 @@ type measure struct {
 	Name  string `json:"name"`
 	Unit  string `json:"unit"`
 	Bound *bound `json:"bound,omitempty"`
+	// Against is what theirs is, if it is not the report's Theirs.
+	Against string `json:"against,omitempty"`
 
 	Ours   []float64 `json:"ours"`
-	Theirs []float64 `json:"theirs"`
+	Theirs []float64 `json:"theirs,omitempty"` // none: nothing to compare with
 
 	// Of these, by sum:
 
 	MedianOurs   float64 `json:"median_ours"`
-	MedianTheirs float64 `json:"median_theirs"`
+	MedianTheirs float64 `json:"median_theirs,omitempty"`
 	// Ratio is the median of the pairs' ratios; Low and High are their quartiles.
-	Ratio float64 `json:"ratio"`
-	Low   float64 `json:"ratio_lower_quartile"`
-	High  float64 `json:"ratio_upper_quartile"`
+	Ratio float64 `json:"ratio,omitempty"`
+	Low   float64 `json:"ratio_lower_quartile,omitempty"`
+	High  float64 `json:"ratio_upper_quartile,omitempty"`
 	// Met says if the bound is kept; true without one.
 	Met bool `json:"met"`
 }
@@ -47,12 +49,15 @@ func (m *measure) add(ours bool, v float64) {
 
 // sum computes the figures from the values.
 func (m *measure) sum() {
-	ratios := make([]float64, len(m.Ours))
-	for i := range ratios {
-		ratios[i] = m.Ours[i] / m.Theirs[i]
+	m.MedianOurs = quantile(m.Ours, 0.5)
+	if m.compared() {
+		ratios := make([]float64, len(m.Ours))
+		for i := range ratios {
+			ratios[i] = m.Ours[i] / m.Theirs[i]
+		}
+		m.MedianTheirs = quantile(m.Theirs, 0.5)
+		m.Ratio, m.Low, m.High = quantile(ratios, 0.5), quantile(ratios, 0.25), quantile(ratios, 0.75)
 	}
-	m.MedianOurs, m.MedianTheirs = quantile(m.Ours, 0.5), quantile(m.Theirs, 0.5)
-	m.Ratio, m.Low, m.High = quantile(ratios, 0.5), quantile(ratios, 0.25), quantile(ratios, 0.75)
 	m.Met = true
 	if b := m.Bound; b != nil {
 		value := m.MedianOurs
@@ -62,6 +67,9 @@ func (m *measure) sum() {
 		m.Met = value <= b.Max
 	}
 }
+
+// compared tells whether there was something to compare with.
+func (m *measure) compared() bool { return len(m.Theirs) > 0 }
 
 // quantile returns the value below which the given part of the values lies,
 // interpolated between the two nearest. There is at least one value.

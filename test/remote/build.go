@@ -17,8 +17,9 @@ import (
 
 // suite is what runs on the machine.
 type suite struct {
-	kind  string // e2e, unit
+	kind  string // e2e, unit, bench
 	dir   string // its folder there
+	mark  string // in the command line of its programs
 	files []file
 	tests []test
 }
@@ -31,10 +32,19 @@ type file struct {
 
 // test is a test program.
 type test struct {
-	pkg  string // import path
-	dir  string // where it runs, relative to the suite's folder
-	name string // in that folder
+	pkg  string   // import path
+	dir  string   // where it runs, relative to the suite's folder
+	name string   // in that folder
+	args []string // $PWD at the beginning of one is the folder where it runs
 	env  []string
+}
+
+// testMark is in the command line of each test program that runs on the machine.
+const testMark = "-test.v=test2json"
+
+// testArguments are those of a test program.
+func (s *settings) testArguments() []string {
+	return []string{testMark, fmt.Sprint("-test.timeout=", s.timeout), "-test.run=" + s.run}
 }
 
 // builder builds for the machine.
@@ -86,10 +96,10 @@ func (b *builder) testProgram(ctx context.Context, pkg string, flags ...string) 
 const shim = "containerd-shim-jail-v2"
 
 // endToEnd builds the end-to-end tests and all that they run.
-func (b *builder) endToEnd(ctx context.Context, _ *settings) (*suite, error) {
+func (b *builder) endToEnd(ctx context.Context, s *settings) (*suite, error) {
 	note("building for %s/%s", b.goos, b.goarch)
-	t := &suite{tests: []test{{
-		pkg: "jailshim/test/e2e", dir: ".", name: "e2e.test",
+	t := &suite{mark: testMark, tests: []test{{
+		pkg: "jailshim/test/e2e", dir: ".", name: "e2e.test", args: s.testArguments(),
 		env: []string{"E2E_REQUIRE=1", "E2E_PREBUILT=1", "JAILSHIM_BIN=$PWD/bin", "E2E_LOGS=$PWD/logs"},
 	}}}
 	path, err := b.testProgram(ctx, "./test/e2e")
@@ -97,44 +107,82 @@ func (b *builder) endToEnd(ctx context.Context, _ *settings) (*suite, error) {
 		return nil, err
 	}
 	t.files = append(t.files, file{path, "e2e.test"})
-	programs := []struct {
-		name, pkg string
-		flags     []string
-	}{
-		{"guest", "./test/guest", nil},
-		{"faultinject/" + shim, "./cmd/" + shim, []string{"-tags", "faultinject"}},
+	if err := b.addPrograms(ctx, t,
+		program{"guest", "./test/guest", nil},
+		program{"faultinject/" + shim, "./cmd/" + shim, []string{"-tags", "faultinject"}},
+	); err != nil {
+		return nil, err
 	}
+	return t, b.addTools(ctx, t, "containerd", "ctr", "nerdctl")
+}
+
+// benchmark builds the benchmark and all that it runs, and adds the programs of
+// others to compare with.
+func (b *builder) benchmark(ctx context.Context, s *settings) (*suite, error) {
+	note("building for %s/%s", b.goos, b.goarch)
+	const name = "bin/test/bench"
+	args := []string{"-bin", "bin", "-docs", docs}
+	t := &suite{mark: name}
+	if err := b.addPrograms(ctx, t,
+		program{"test/guest", "./test/guest", nil}, program{"test/bench", "./test/bench", nil},
+	); err != nil {
+		return nil, err
+	}
+	if s.runj != "" {
+		for _, p := range []string{"runj", "runj-entrypoint", "containerd-shim-runj-v1"} {
+			t.files = append(t.files, file{filepath.Join(s.runj, p), "peers/" + p})
+		}
+		args = append(args, "-runj", "$PWD/peers")
+	}
+	if s.ocijail != "" {
+		t.files = append(t.files, file{s.ocijail, "peers/ocijail"})
+		args = append(args, "-ocijail", "$PWD/peers/ocijail")
+	}
+	t.tests = []test{{dir: ".", name: name, args: append(args, s.rest...)}}
+	return t, b.addTools(ctx, t, "containerd", "ctr")
+}
+
+// program is a command of the repository.
+type program struct {
+	name, pkg string
+	flags     []string
+}
+
+// addPrograms builds the repository's commands, and what else is named, into the
+// suite's bin folder.
+func (b *builder) addPrograms(ctx context.Context, t *suite, programs ...program) error {
 	commands, err := os.ReadDir("cmd")
 	if err != nil {
-		return nil, fmt.Errorf("%w: run it in the root folder of the repository", err)
+		return fmt.Errorf("%w: run it in the root folder of the repository", err)
 	}
 	for _, c := range commands {
-		programs = append(programs, struct {
-			name, pkg string
-			flags     []string
-		}{c.Name(), "./cmd/" + c.Name(), nil})
+		programs = append(programs, program{c.Name(), "./cmd/" + c.Name(), nil})
 	}
 	for _, p := range programs {
 		path, err := b.program(ctx, p.name, p.pkg, p.flags...)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		t.files = append(t.files, file{path, "bin/" + p.name})
 	}
-	tools := []string{"containerd", "ctr", "nerdctl"}
+	return nil
+}
+
+// addTools builds programs of others, and runc where it exists.
+func (b *builder) addTools(ctx context.Context, t *suite, tools ...string) error {
 	if b.goos == "linux" {
 		tools = append(tools, "runc", "containerd-shim-runc-v2")
 	}
 	cmd := exec.CommandContext(ctx, "tools/build.sh", append([]string{"-o", b.goos, "-a", b.goarch}, tools...)...)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("tools/build.sh: %w", err)
+		return fmt.Errorf("tools/build.sh: %w", err)
 	}
 	for _, name := range tools {
 		name = "tools/" + b.goos + "-" + b.goarch + "/" + name
 		t.files = append(t.files, file{"bin/" + name, "bin/" + name})
 	}
-	return t, nil
+	return nil
 }
 
 // goPackage is what "go list" tells of a package.
@@ -146,13 +194,13 @@ type goPackage struct {
 // units builds the unit tests of the given packages, or of all that have files
 // for the machine's system alone: what the others do is the same everywhere.
 func (b *builder) units(ctx context.Context, s *settings) (*suite, error) {
-	packages, err := b.list(ctx, s.packages)
+	packages, err := b.list(ctx, s.rest)
 	if err != nil {
 		return nil, err
 	}
-	t := &suite{}
+	t := &suite{mark: testMark}
 	for _, p := range packages {
-		if len(p.TestGoFiles)+len(p.XTestGoFiles) == 0 || len(s.packages) == 0 && !p.hasFilesFor(b.goos) {
+		if len(p.TestGoFiles)+len(p.XTestGoFiles) == 0 || len(s.rest) == 0 && !p.hasFilesFor(b.goos) {
 			continue
 		}
 		note("building the tests of %s for %s/%s", p.ImportPath, b.goos, b.goarch)
@@ -162,7 +210,7 @@ func (b *builder) units(ctx context.Context, s *settings) (*suite, error) {
 			return nil, err
 		}
 		dir := strings.TrimPrefix(p.ImportPath, "jailshim/")
-		t.tests = append(t.tests, test{pkg: p.ImportPath, dir: dir, name: "unit.test"})
+		t.tests = append(t.tests, test{pkg: p.ImportPath, dir: dir, name: "unit.test", args: s.testArguments()})
 		t.files = append(t.files, file{path, dir + "/unit.test"})
 		// As under "go test", the package's folder is the working directory.
 		files, err := packageFiles(p.Dir, dir)

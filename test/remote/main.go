@@ -1,13 +1,16 @@
 // Remote runs tests on another machine, which needs nothing but sshd and a few
 // programs that every system has: it builds them here, for that machine, copies
 // what has changed, runs them there as root, shows the results as they come, and
-// brings them and the logs back.
+// brings them and the logs back. It does the same for the benchmark.
 //
 //	remote e2e [-run PATTERN]             the end-to-end tests
 //	remote unit [-run PATTERN] [PACKAGE…]  unit tests; of all packages that have
 //	                                      files for that system, if none is named
+//	remote bench [-runj DIR] [-ocijail PATH] [FLAG…]
+//	                                      the benchmark, with the flags that come
+//	                                      after "--"; what it writes goes to docs
 //
-// "make e2e-freebsd" and "make unit-freebsd" call it. Where the machine is, the
+// "make e2e-freebsd", "make unit-freebsd" and "make bench-freebsd" call it. Where the machine is, the
 // environment says:
 //
 //	E2E_FREEBSD_SSH          user@host or user@host:port; the user must be root's equal
@@ -37,7 +40,9 @@ type settings struct {
 	timeout   time.Duration // of all of them together
 	gotestsum string
 	out       string // folder for results
-	packages  []string
+	runj      string // folder
+	ocijail   string // path
+	rest      []string
 }
 
 func main() {
@@ -62,23 +67,27 @@ func command(ctx context.Context, args []string) error {
 	flags.DurationVar(&s.timeout, "timeout", 30*time.Minute, "end the tests after this `time`")
 	flags.StringVar(&s.gotestsum, "gotestsum", "gotestsum", "`path` of gotestsum")
 	flags.StringVar(&s.out, "out", "", "`folder` for the results; default: bin/KIND-SYSTEM")
+	flags.StringVar(&s.runj, "runj", "", "bench: compare with runj, whose three programs are in this `folder`")
+	flags.StringVar(&s.ocijail, "ocijail", "", "bench: compare with this `program`")
 	if len(args) == 0 {
-		return errors.New(`what to run? "e2e" or "unit", then flags`)
+		return errors.New(`what to run? "e2e", "unit" or "bench", then flags`)
 	}
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
-	s.packages = flags.Args()
+	s.rest = flags.Args()
 	switch args[0] {
 	case "e2e":
-		if len(s.packages) > 0 {
-			return fmt.Errorf("e2e takes no packages, got %q", s.packages)
+		if len(s.rest) > 0 {
+			return fmt.Errorf("e2e takes no packages, got %q", s.rest)
 		}
 		return run(ctx, &s, (*builder).endToEnd, "e2e")
 	case "unit":
 		return run(ctx, &s, (*builder).units, "unit")
+	case "bench":
+		return run(ctx, &s, (*builder).benchmark, "bench")
 	default:
-		return fmt.Errorf(`%q is neither "e2e" nor "unit"`, args[0])
+		return fmt.Errorf(`%q is none of "e2e", "unit" and "bench"`, args[0])
 	}
 }
 
@@ -100,6 +109,9 @@ func run(ctx context.Context, s *settings, prepare func(*builder, context.Contex
 	t.kind, t.dir = kind, m.dir+"/"+kind
 	if err := m.send(ctx, t); err != nil {
 		return fmt.Errorf("send the tests to %s: %w", m.host, err)
+	}
+	if kind == "bench" {
+		return m.bench(ctx, t)
 	}
 	return m.test(ctx, s, t)
 }

@@ -96,7 +96,8 @@ func TestScript_Environment_Passed(t *testing.T) {
 	t.Setenv("OTHER", "x")
 	dir := t.TempDir()
 	s := &suite{dir: dir}
-	p := test{dir: "sub", name: "x.test", env: []string{"E2E_REQUIRE=1", "JAILSHIM_BIN=$PWD/bin"}}
+	settings := &settings{run: "A|B C", timeout: time.Minute}
+	p := test{dir: "sub", name: "x.test", args: append(settings.testArguments(), "$PWD/it's here"), env: []string{"E2E_REQUIRE=1", "JAILSHIM_BIN=$PWD/bin"}}
 	if err := os.Mkdir(filepath.Join(dir, "sub"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -105,12 +106,12 @@ func TestScript_Environment_Passed(t *testing.T) {
 		t.Fatal(err)
 	}
 	sh := exec.Command("sh", "-s")
-	sh.Stdin = strings.NewReader(s.script(p, &settings{run: "A|B C", timeout: time.Minute}))
+	sh.Stdin = strings.NewReader(s.script(p))
 	out, err := sh.CombinedOutput()
 	if sh.ProcessState.ExitCode() != 3 {
 		t.Errorf("the exit status is lost: %v", err)
 	}
-	for _, want := range []string{"arg -test.run=A|B C\n", "arg -test.timeout=1m0s\n", "in " + dir + "/sub\n",
+	for _, want := range []string{"arg -test.run=A|B C\n", "arg -test.timeout=1m0s\n", "arg -test.v=test2json\n", "arg " + dir + "/sub/it's here\n", "in " + dir + "/sub\n",
 		"E2E_SNAPSHOTTER=it's zfs\n", "E2E_REQUIRE=1\n", "JAILSHIM_BIN=" + dir + "/bin\n"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("no %q in\n%s", want, out)

@@ -29,15 +29,12 @@ func (m *machine) test(ctx context.Context, s *settings, t *suite) error {
 	if err := os.MkdirAll(s.out, 0o755); err != nil {
 		return err
 	}
-	var scripts strings.Builder
+	if err := m.sendScripts(ctx, t); err != nil {
+		return err
+	}
 	var commands [][]string
 	for i, p := range t.tests {
-		name := fmt.Sprintf("%s/run%d.sh", t.dir, i)
-		fmt.Fprintf(&scripts, "cat >%s <<'END'\n%sEND\n", quote(name), t.script(p, s))
-		commands = append(commands, append([]string{goProgram(), "tool", "test2json", "-t", "-p", p.pkg}, m.ssh("sh "+quote(name))...))
-	}
-	if _, err := m.sh(ctx, scripts.String()); err != nil {
-		return err
+		commands = append(commands, append([]string{goProgram(), "tool", "test2json", "-t", "-p", p.pkg}, m.ssh(t.runScript(i))...))
 	}
 	plan := filepath.Join(m.local, "commands")
 	b, err := json.Marshal(commands)
@@ -65,8 +62,23 @@ func (m *machine) test(ctx context.Context, s *settings, t *suite) error {
 	failed := cmd.Run()
 	ctx = context.WithoutCancel(ctx)
 	// What showed the tests may have been ended and not they.
-	return errors.Join(m.end(ctx, t), m.fetch(ctx, s, t), asFailed(s, failed))
+	return errors.Join(m.end(ctx, t), m.fetchLogs(ctx, s, t), asFailed(s, failed))
 }
+
+// sendScripts writes a script for each of the suite's programs.
+func (m *machine) sendScripts(ctx context.Context, t *suite) error {
+	var scripts strings.Builder
+	for i, p := range t.tests {
+		fmt.Fprintf(&scripts, "cat >%s <<'END'\n%sEND\n", quote(t.scriptFile(i)), t.script(p))
+	}
+	_, err := m.sh(ctx, scripts.String())
+	return err
+}
+
+func (t *suite) scriptFile(i int) string { return fmt.Sprintf("%s/run%d.sh", t.dir, i) }
+
+// runScript is the command that runs a script on the machine.
+func (t *suite) runScript(i int) string { return "sh " + quote(t.scriptFile(i)) }
 
 // asFailed tells failed tests from a gotestsum that could not run.
 func asFailed(s *settings, err error) error {
@@ -79,7 +91,7 @@ func asFailed(s *settings, err error) error {
 }
 
 // script returns the shell script that runs a test program on the machine.
-func (t *suite) script(p test, s *settings) string {
+func (t *suite) script(p test) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "cd %s || exit\n", quote(t.dir))
 	fmt.Fprintf(&b, "echo $$ >%s/pid\n", quote(t.dir))
@@ -94,8 +106,16 @@ func (t *suite) script(p test, s *settings) string {
 		}
 	}
 	fmt.Fprintf(&b, "cd %s || exit\n", quote(p.dir))
-	fmt.Fprintf(&b, "exec env -i \"$@\" ./%s -test.v=test2json -test.timeout=%v -test.run=%s\n", p.name, s.timeout, quote(s.run))
-	return b.String()
+	fmt.Fprintf(&b, "exec env -i \"$@\" ./%s", p.name)
+	for _, a := range p.args {
+		b.WriteByte(' ')
+		rest, here := strings.CutPrefix(a, "$PWD")
+		if here {
+			b.WriteString(`"$PWD"`)
+		}
+		b.WriteString(quote(rest))
+	}
+	return b.String() + "\n"
 }
 
 // stream is the program under gotestsum: it runs the commands of a file one after
@@ -123,7 +143,7 @@ func stream(plan string) error {
 // running is a shell condition: a test program of the suite runs; pid is its
 // process then. A number that is another process's by now doesn't count.
 func (t *suite) running() string {
-	return fmt.Sprintf(`pid=$(cat %s/pid 2>/dev/null) && ps -p "$pid" -o command= 2>/dev/null | grep -q -e -test.v=test2json`, quote(t.dir))
+	return fmt.Sprintf(`pid=$(cat %s/pid 2>/dev/null) && ps -p "$pid" -o command= 2>/dev/null | grep -q -e %s`, quote(t.dir), quote(t.mark))
 }
 
 // end ends the test program, if one still runs on the machine, and keeps the next
@@ -133,17 +153,21 @@ func (m *machine) end(ctx context.Context, t *suite) error {
 	return err
 }
 
-// fetch brings the logs back.
-func (m *machine) fetch(ctx context.Context, s *settings, t *suite) error {
-	var stream bytes.Buffer
-	script := fmt.Sprintf("cd %s && { dmesg >logs/dmesg.txt 2>/dev/null || true; } && tar -czf - logs", quote(t.dir))
-	if err := m.pipe(ctx, "sh -c "+quote(script), nil, &stream); err != nil {
-		return fmt.Errorf("fetch the logs: %w", err)
-	}
-	if err := unpack(&stream, s.out); err != nil {
+// fetchLogs brings the logs back.
+func (m *machine) fetchLogs(ctx context.Context, s *settings, t *suite) error {
+	if err := m.fetch(ctx, t, "{ dmesg >logs/dmesg.txt 2>/dev/null || true; } && tar -czf - logs", s.out); err != nil {
 		return fmt.Errorf("fetch the logs: %w", err)
 	}
 	return nil
+}
+
+// fetch unpacks what a script, in the suite's folder, packs.
+func (m *machine) fetch(ctx context.Context, t *suite, script, to string) error {
+	var stream bytes.Buffer
+	if err := m.pipe(ctx, "sh -c "+quote(fmt.Sprintf("cd %s && %s", quote(t.dir), script)), nil, &stream); err != nil {
+		return err
+	}
+	return unpack(&stream, to)
 }
 
 // unpack writes the regular files of a compressed tar stream below dir.
