@@ -17,6 +17,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
+// pidNamespaces tells whether the kernel ends all processes of a container with
+// its init when the spec says that it has pids of its own.
+const pidNamespaces = true
+
 // cgroup is the cgroup of a container, of either version. A nil one is usable
 // and knows nothing.
 type cgroup struct {

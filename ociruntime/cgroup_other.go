@@ -9,6 +9,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
+// pidNamespaces is false: clients ask for pids of its own on any system, and only
+// Linux has them.
+const pidNamespaces = false
+
 // cgroup stands for what only Linux has; it is always nil.
 type cgroup struct{}
 

@@ -52,7 +52,7 @@ func checkSpec(s *specs.Spec) error {
 // ownPids reports that the container has a pid namespace of its own, so that the
 // kernel ends all its processes when the init ends.
 func ownPids(s *specs.Spec) bool {
-	if s.Linux == nil {
+	if !pidNamespaces || s.Linux == nil {
 		return false
 	}
 	for _, n := range s.Linux.Namespaces {

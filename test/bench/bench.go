@@ -81,7 +81,7 @@ func (b *bench) id() string {
 // file system, which cost the same for any runtime.
 func (b *bench) container(runtime string, opts []oci.SpecOpts, args ...string) (containerd.Container, error) {
 	id := b.id()
-	spec := append([]oci.SpecOpts{oci.WithImageConfig(b.image), oci.WithProcessArgs(args...)}, opts...)
+	spec := append([]oci.SpecOpts{oci.WithImageConfig(b.image), oci.WithProcessArgs(args...), oci.WithAnnotations(annotations)}, opts...)
 	return b.client.NewContainer(b.ctx, id,
 		containerd.WithSnapshotter(b.snapshotter),
 		containerd.WithImage(b.image),

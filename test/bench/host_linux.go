@@ -29,6 +29,9 @@ const peerHolds = true
 
 var promised = promises{run: notSlower, client: notSlower, exec: notSlower}
 
+// annotations are those of all containers.
+var annotations map[string]string
+
 // memoryParts is how many parts of a memory sample the kernel tells.
 const memoryParts = 4
 

@@ -51,7 +51,11 @@ func (b *bench) ctrRuns(runtime string, n int) (sample, error) {
 	}
 	began := time.Now()
 	err := atOnce(n, func(i int) error {
-		return b.ctr("run", "--rm", "--fifo-dir", b.fifos(), "--runtime", runtime, imageName, ids[i], "true")
+		args := []string{"run", "--rm", "--fifo-dir", b.fifos(), "--runtime", runtime}
+		for name, value := range annotations {
+			args = append(args, "--annotation", name+"="+value)
+		}
+		return b.ctr(append(args, imageName, ids[i], "true")...)
 	})
 	return milliseconds(time.Since(began)), err
 }
