@@ -39,8 +39,9 @@ text{fill:#e6edf3}
 .range{stroke:#e6edf3}
 }`
 
-// plot returns the result as a picture: for each measure a bar as long as the ratio of ours to
-// theirs, with the line where both are the same.
+// plot returns the result as a picture: for each measure that is compared with
+// something a bar as long as the ratio of ours to theirs, with the line where both
+// are the same.
 func (r *report) plot() []byte {
 	largest := 1.2
 	measures := slices.DeleteFunc(slices.Clone(r.Measures), func(m *measure) bool { return !m.compared() })

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -35,6 +36,32 @@ func TestMeasure_Sum_Figures(t *testing.T) {
 		if m.Low > m.Ratio || m.High < m.Ratio {
 			t.Errorf("%s: median %v is not between the quartiles %v and %v", name, m.Ratio, m.Low, m.High)
 		}
+	}
+}
+
+// TestReport_SeveralPeersAndNone_RowsFitHead: a row with a cell too few or too many
+// moves all that follows under the wrong title.
+func TestReport_SeveralPeersAndNone_RowsFitHead(t *testing.T) {
+	alone := &measure{Name: "alone", Unit: "MiB", Bound: idleMax, Ours: []float64{13}}
+	named := &measure{Name: "named", Unit: "ms", Bound: notSlower, Ours: []float64{1}, Theirs: []float64{2}}
+	other := &measure{Name: "other", Unit: "ms", Ours: []float64{1}, Theirs: []float64{2}}
+	r := &report{Ours: "ours", Theirs: "theirs"}
+	r.add("", alone, other)
+	if len(r.row(other)) != len(r.head()) {
+		t.Errorf("with one peer: %q below %q", r.row(other), r.head())
+	}
+	r.add("jexec", named)
+	for m, want := range map[*measure][]string{
+		alone: {"alone", "13.0 MiB", "", "", "", "1", "≤ 12 MiB: not met", ""},
+		named: {"named", "1.00 ms", "2.00 ms", "0.50", "", "1", "ratio ≤ 1.0: met", "jexec"},
+		other: {"other", "1.00 ms", "2.00 ms", "0.50", "", "1", "", "theirs"},
+	} {
+		if got := r.row(m); !slices.Equal(got, want) || len(got) != len(r.head()) {
+			t.Errorf("got %q below %q, want %q", got, r.head(), want)
+		}
+	}
+	if got := r.missed(); !slices.Equal(got, []string{"alone"}) {
+		t.Errorf("bounds missed: %q", got)
 	}
 }
 
