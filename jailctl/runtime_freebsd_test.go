@@ -98,17 +98,17 @@ func TestRuntime_ProcessOfSpec_Obeyed(t *testing.T) {
 	mask := uint32(0o27)
 	process := func(script string) *specs.Process {
 		return &specs.Process{
-			Args: []string{"sh", "-c", script}, Cwd: "/work/here", Env: []string{"PATH=/rescue", "X=1 2"},
+			Args: []string{"sh", "-c", script}, Cwd: "/srv/here", Env: []string{"PATH=/rescue", "X=1 2"},
 			User:            specs.User{UID: 1001, GID: 1002, AdditionalGids: []uint32{1003, 1004}, Umask: &mask},
 			Rlimits:         []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: 77, Hard: 99}, {Type: "RLIMIT_CORE", Soft: 0, Hard: 0}},
 			NoNewPrivileges: true,
 		}
 	}
 	const script = `id -u; id -g; id -G; pwd; umask; echo "$X"; ulimit -n; ulimit -Hn; ulimit -c`
-	const want = "1001\n1002\n1002 1003 1004\n/work/here\n0027\n1 2\n77\n99\n0\n"
+	const want = "1001\n1002\n1002 1003 1004\n/srv/here\n0027\n1 2\n77\n99\n0\n"
 	s := spec()
 	s.Process = process(script + "; while :; do sleep 1; done")
-	s.Mounts = append(s.Mounts, specs.Mount{Type: "tmpfs", Source: "tmpfs", Destination: "/work", Options: []string{"mode=1777"}})
+	s.Mounts = append(s.Mounts, specs.Mount{Type: "tmpfs", Source: "tmpfs", Destination: "/srv", Options: []string{"mode=1777"}})
 	l := rt.create(t, "init", s)
 	l.start()
 	if status, got := l.exec(process(script)); status != 0 || got != want {

@@ -1,7 +1,6 @@
 package task
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,9 +86,9 @@ func (k *Cleanup) removeGroup(ctx context.Context, leader string) error {
 	}
 	// Containerd asks for each of the group at the same time: when everybody
 	// begins with its own, there is little left that two do at once.
-	slices.SortStableFunc(records, func(a, b *record) int {
-		return cmp.Compare(btoi(b.ID == k.ID), btoi(a.ID == k.ID))
-	})
+	if i := slices.IndexFunc(records, func(r *record) bool { return r.ID == k.ID }); i > 0 {
+		records[0], records[i] = records[i], records[0]
+	}
 	var errs []error
 	for _, r := range records {
 		if r.Shim != leader {
@@ -104,13 +103,6 @@ func (k *Cleanup) removeGroup(ctx context.Context, leader string) error {
 	}
 	errs = append(errs, k.RemoveShim(leader))
 	return errors.Join(errs...)
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // rootMounted reports whether a file system is mounted as the bundle's root.
