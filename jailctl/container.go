@@ -27,8 +27,6 @@ type Container struct {
 	base     string     // the host's path of the root as the image has it
 	plan     *plan.Plan // nil for a loaded container; see ReadPlan
 	console  *os.File
-	kept     int  // open files passed on to the init
-	listen   int  // how many of them it is told of as sockets
 	detached bool // another process will start it
 
 	mu     sync.Mutex // guards the fields below
@@ -59,9 +57,14 @@ func (k *Container) Init() driver.Process {
 // Start implements driver.Container.
 func (k *Container) Start(ctx context.Context) error {
 	k.mu.Lock()
-	s := k.stage
+	s, st := k.stage, k.state
 	k.mu.Unlock()
-	deadline := until(ctx, startTimeout)
+	if s != nil || k.detached {
+		if err := k.startHooks(ctx, &st); err != nil {
+			return err
+		}
+	}
+	deadline := until(ctx, stageTimeout)
 	var err error
 	switch {
 	case s != nil:
@@ -76,19 +79,16 @@ func (k *Container) Start(ctx context.Context) error {
 	}
 	k.mu.Lock()
 	k.state.Started = true
-	st := k.state
+	st = k.state
 	k.mu.Unlock()
 	if err := k.rt.store.write(k.name, &st); err != nil {
 		return err
 	}
-	if err := k.rt.runHooks(ctx, "poststart", st.Poststart, st.oci(specs.StateRunning)); err != nil {
+	if err := k.rt.runHooks(ctx, "poststart", onHost, st.Poststart, st.oci(specs.StateRunning)); err != nil {
 		return errorf(st.Jail, "%w", err)
 	}
 	return nil
 }
-
-// startTimeout bounds a start with its hooks, whose own timeouts end them.
-const startTimeout = stageTimeout * 4
 
 // closeStage ends the conversation with the init's first stage.
 func (k *Container) closeStage() error {
@@ -122,7 +122,8 @@ func (k *Container) ExecWith(ctx context.Context, e *driver.ExecConfig, o ExecOp
 	if err != nil {
 		return driver.Process{}, err
 	}
-	cmd := stage.Command{Stdin: e.Stdio.Stdin, Stdout: e.Stdio.Stdout, Stderr: e.Stdio.Stderr, Keep: o.Keep}
+	config := stageConfig(p, jail)
+	config.Stdin, config.Stdout, config.Stderr, config.Keep = e.Stdio.Stdin, e.Stdio.Stdout, e.Stdio.Stderr, o.Keep
 	var out driver.Process
 	if e.Terminal {
 		t, err := openTerminal(p)
@@ -131,14 +132,14 @@ func (k *Container) ExecWith(ctx context.Context, e *driver.ExecConfig, o ExecOp
 		}
 		defer t.slave.Close()
 		out.Console = t.master
-		cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Terminal = t.slave, t.slave, t.slave, true
+		config.Stdin, config.Stdout, config.Stderr, config.Terminal = t.slave, t.slave, t.slave, true
 		defer func() {
 			if retErr != nil {
 				t.master.Close()
 			}
 		}()
 	}
-	s, err := stage.Spawn(&cmd)
+	s, err := stage.Start(config)
 	if err != nil {
 		return out, err
 	}
@@ -151,12 +152,7 @@ func (k *Container) ExecWith(ctx context.Context, e *driver.ExecConfig, o ExecOp
 			retErr = errors.Join(retErr, reapChild(s.Pid))
 		}
 	}()
-	config := stageConfig(p)
-	config.JID, config.Run, config.Keep = jail.ID, true, len(o.Keep)
-	if err := s.Enter(config, jail.File(), until(ctx, stageTimeout)); err != nil {
-		return out, errorf(k.state.Jail, "exec: %w", explainStage(err))
-	}
-	if err := fault.Point(fault.JailExecEntered); err != nil {
+	if err := fault.Point(fault.JailExecStage); err != nil {
 		return out, err
 	}
 	if err := s.Ran(until(ctx, stageTimeout)); err != nil {

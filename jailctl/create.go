@@ -18,6 +18,7 @@ import (
 	"jailshim/jailctl/kernel"
 	"jailshim/jailctl/plan"
 	"jailshim/jailctl/stage"
+	"jailshim/netsetup/link"
 )
 
 const (
@@ -109,11 +110,7 @@ func (r *Runtime) create(ctx context.Context, c *driver.CreateConfig, d *Detache
 	if err := fault.Point(fault.CreateMounted); err != nil {
 		return nil, err
 	}
-	f, err := facts(root)
-	if err != nil {
-		return nil, err
-	}
-	if k.plan, err = plan.New(spec, plan.Config{Namespace: r.scope(), ID: c.ID, Bundle: c.Bundle, Facts: f, Extra: extra}); err != nil {
+	if k.plan, err = r.machine.plan(spec, plan.Config{Namespace: r.scope(), ID: c.ID, Bundle: c.Bundle, Extra: extra}, root); err != nil {
 		return nil, err
 	}
 	if err := network(k.plan); err != nil {
@@ -126,10 +123,6 @@ func (r *Runtime) create(ctx context.Context, c *driver.CreateConfig, d *Detache
 	}
 	if err := k.build(ctx, c, d); err != nil {
 		return nil, fmt.Errorf("jail %s: %w", k.plan.Name, err)
-	}
-	k.state.Created = time.Now()
-	if err := r.store.write(k.name, &k.state); err != nil {
-		return nil, err
 	}
 	r.keep(k)
 	return k, nil
@@ -182,12 +175,14 @@ func (k *Container) describe() {
 	st.Memory, st.Pids = p.Limits.Memory, p.Limits.Pids
 	st.Loopback = p.Network.Mode == plan.NetworkPrivate
 	if p.Hooks != nil {
-		st.Poststart, st.Poststop = p.Hooks.Poststart, p.Hooks.Poststop
+		st.StartContainer, st.Poststart, st.Poststop = p.Hooks.StartContainer, p.Hooks.Poststart, p.Hooks.Poststop
 	}
 }
 
 // build makes everything of the container that the plan says, up to an init that
-// waits.
+// waits. What it makes is found again without the state that it writes in the end:
+// the jail by its root, and the init in it; one that is not yet in it ends with its
+// maker.
 func (k *Container) build(ctx context.Context, c *driver.CreateConfig, d *Detached) error {
 	p := k.plan
 	for _, m := range p.Modules {
@@ -195,43 +190,63 @@ func (k *Container) build(ctx context.Context, c *driver.CreateConfig, d *Detach
 			return err
 		}
 	}
-	// The stage needs time to come up: the mounts are made meanwhile.
-	if err := k.spawn(c, d); err != nil {
+	for _, step := range []struct {
+		point string
+		do    func() error
+	}{
+		{fault.JailMounts, k.mountAll},
+		{fault.JailMade, k.makeJail},
+		{fault.JailLimited, func() error { return k.limit(p.Limits) }},
+		{fault.JailStage, func() error { return k.startStage(c, d) }},
+		{fault.JailEntered, func() error { return explainStage(k.stage.Ready(until(ctx, stageTimeout))) }},
+	} {
+		if err := step.do(); err != nil {
+			return err
+		}
+		if err := fault.Point(step.point); err != nil {
+			return err
+		}
+	}
+	if err := k.createHooks(ctx); err != nil {
 		return err
 	}
-	if err := fault.Point(fault.JailStage); err != nil {
+	k.mu.Lock()
+	k.state.Created = time.Now()
+	st := k.state
+	k.mu.Unlock()
+	if err := k.rt.store.write(k.name, &st); err != nil {
 		return err
 	}
-	if err := k.mountAll(); err != nil {
-		return err
+	if d == nil {
+		return nil
 	}
-	if err := fault.Point(fault.JailMounts); err != nil {
-		return err
-	}
-	if err := k.makeJail(); err != nil {
-		return err
-	}
-	if err := fault.Point(fault.JailMade); err != nil {
-		return err
-	}
-	if err := k.limit(p.Limits); err != nil {
-		return err
-	}
-	if err := fault.Point(fault.JailLimited); err != nil {
-		return err
-	}
-	if err := k.enter(ctx); err != nil {
-		return err
-	}
-	if err := fault.Point(fault.JailEntered); err != nil {
-		return err
-	}
-	return k.createHooks(ctx)
+	// From here on it does not end with its maker, but is in the state.
+	return errors.Join(k.stage.Release(until(ctx, stageTimeout)), k.closeStage())
 }
 
-// spawn starts the init's first stage.
-func (k *Container) spawn(c *driver.CreateConfig, d *Detached) error {
-	cmd := stage.Command{Stdin: c.Stdio.Stdin, Stdout: c.Stdio.Stdout, Stderr: c.Stdio.Stderr}
+// makeJail makes the jail.
+func (k *Container) makeJail() error {
+	params := append([]kernel.Param{kernel.String("path", k.state.Root)}, k.plan.Params...)
+	j, err := kernel.CreateJail(params)
+	if err != nil {
+		return explainJail(err)
+	}
+	k.jail = j
+	k.mu.Lock()
+	k.state.JID = j.ID
+	k.mu.Unlock()
+	return nil
+}
+
+// startStage starts the init's first stage, which goes into the jail, finds the
+// program and waits.
+func (k *Container) startStage(c *driver.CreateConfig, d *Detached) error {
+	config := stageConfig(&k.plan.Process, k.jail)
+	config.Wait = true
+	if k.state.Loopback {
+		config.Network = requests(link.Loopback())
+	}
+	config.Stdin, config.Stdout, config.Stderr = c.Stdio.Stdin, c.Stdio.Stdout, c.Stdio.Stderr
 	if c.Terminal {
 		t, err := openTerminal(&k.plan.Process)
 		if err != nil {
@@ -239,25 +254,27 @@ func (k *Container) spawn(c *driver.CreateConfig, d *Detached) error {
 		}
 		defer t.slave.Close()
 		k.console = t.master
-		cmd.Stdin, cmd.Stdout, cmd.Stderr, cmd.Terminal = t.slave, t.slave, t.slave, true
+		config.Stdin, config.Stdout, config.Stderr, config.Terminal = t.slave, t.slave, t.slave, true
 	}
 	if d != nil {
-		cmd.Keep = d.Keep
 		l, err := listen(k.rt.store.goSocket(k.name))
 		if err != nil {
 			return err
 		}
 		defer l.Close()
-		cmd.Listener = l
+		config.Listener, config.Keep = l, d.Keep
+		if d.Listen > 0 {
+			config.Env = append(slices.Clone(config.Env), fmt.Sprint("LISTEN_FDS=", d.Listen), "LISTEN_PID="+kernel.PIDMark)
+		}
 	}
-	s, err := stage.Spawn(&cmd)
+	s, err := stage.Start(config)
 	if err != nil {
 		return err
 	}
 	k.stage, k.detached = s, d != nil
-	if d != nil {
-		k.kept, k.listen = len(d.Keep), d.Listen
-	}
+	k.mu.Lock()
+	k.state.Init.Pid = s.Pid
+	k.mu.Unlock()
 	id, _, err := identify(s.Pid)
 	if err != nil {
 		return err
@@ -265,7 +282,7 @@ func (k *Container) spawn(c *driver.CreateConfig, d *Detached) error {
 	k.mu.Lock()
 	k.state.Init = id
 	k.mu.Unlock()
-	return k.rt.store.write(k.name, &k.state)
+	return nil
 }
 
 // listen returns a listening socket with a name. The name stays, and goes with
@@ -283,49 +300,11 @@ func listen(path string) (*os.File, error) {
 	return l.File()
 }
 
-// makeJail makes the jail.
-func (k *Container) makeJail() error {
-	params := append([]kernel.Param{kernel.String("path", k.state.Root)}, k.plan.Params...)
-	j, err := kernel.CreateJail(params)
-	if err != nil {
-		return explainJail(err)
-	}
-	k.jail = j
-	k.mu.Lock()
-	k.state.JID = j.ID
-	k.mu.Unlock()
-	return k.rt.store.write(k.name, &k.state)
-}
-
-// enter brings the first stage into the jail, where it finds the program and
-// waits.
-func (k *Container) enter(ctx context.Context) error {
-	config := stageConfig(&k.plan.Process)
-	config.JID = k.jail.ID
-	config.Loopback = k.state.Loopback
-	config.Listen = k.stage.Listen
-	config.Keep = k.kept
-	if k.listen > 0 {
-		// The pid is the container's too: jails have no numbers of their own.
-		config.Env = append(slices.Clone(config.Env), fmt.Sprint("LISTEN_FDS=", k.listen), fmt.Sprint("LISTEN_PID=", k.stage.Pid))
-	}
-	hooks, err := k.startHooks()
-	if err != nil {
-		return err
-	}
-	config.Hooks = hooks
-	if err := k.stage.Enter(config, k.jail.File(), until(ctx, stageTimeout)); err != nil {
-		return explainStage(err)
-	}
-	if k.detached {
-		return k.closeStage()
-	}
-	return nil
-}
-
 // stageConfig translates a planned process.
-func stageConfig(p *plan.Process) *stage.Config {
+func stageConfig(p *plan.Process, jail *kernel.Jail) *stage.Config {
 	c := &stage.Config{
+		JID:        jail.ID,
+		Jail:       jail.File(),
 		Args:       p.Args,
 		Env:        p.Env,
 		Cwd:        p.Cwd,
@@ -337,15 +316,15 @@ func stageConfig(p *plan.Process) *stage.Config {
 		LoginClass: p.LoginClass,
 	}
 	for _, l := range p.Rlimits {
-		c.Rlimits = append(c.Rlimits, stage.Rlimit{Resource: l.Resource, Soft: l.Soft, Hard: l.Hard})
+		c.Rlimits = append(c.Rlimits, stage.Rlimit{Resource: l.Resource, Rlimit: kernel.Rlimit{Soft: l.Soft, Hard: l.Hard}})
 	}
 	return c
 }
 
 // explainStage gives the failure of a first stage its class.
 func explainStage(err error) error {
-	var failed *stage.Error
-	if errors.As(err, &failed) && failed.Missing {
+	var failed *kernel.StepError
+	if errors.As(err, &failed) && failed.Program {
 		return fmt.Errorf("%w: %w", errdefs.ErrNotFound, err)
 	}
 	return err

@@ -22,17 +22,16 @@ func Explain(w io.Writer, id, bundle string) error {
 		return err
 	}
 	root := rootPath(spec, &driver.CreateConfig{Bundle: bundle})
-	f, err := facts(root)
+	config := plan.Config{ID: id, Bundle: bundle, Extra: extra}
+	m := machine{params: make(map[string]kernel.ParamInfo)}
+	p, err := m.plan(spec, config, root)
 	if errors.Is(err, kernel.ErrUnsupported) {
-		f, err = plan.Facts{
+		config.Facts = plan.Facts{
 			Racct: true,
 			Linux: func(program string) bool { return linuxProgram(root, program) },
-		}, nil
+		}
+		p, err = plan.New(spec, config)
 	}
-	if err != nil {
-		return err
-	}
-	p, err := plan.New(spec, plan.Config{ID: id, Bundle: bundle, Facts: f, Extra: extra})
 	if err != nil {
 		return err
 	}

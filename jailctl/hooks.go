@@ -6,13 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os/exec"
 	"strings"
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-
-	"jailshim/jailctl/stage"
 )
 
 // hookGrace is how long the output of a hook that has ended, or was killed, is
@@ -36,36 +35,30 @@ func (k *Container) createHooks(ctx context.Context) error {
 		{"createRuntime", h.CreateRuntime},
 		{"createContainer", h.CreateContainer},
 	} {
-		if err := k.rt.runHooks(ctx, point.name, point.hooks, k.ociState(specs.StateCreating)); err != nil {
+		if err := k.rt.runHooks(ctx, point.name, onHost, point.hooks, k.ociState(specs.StateCreating)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// startHooks are those that the first stage runs in the jail.
-func (k *Container) startHooks() ([]stage.Hook, error) {
-	if k.plan.Hooks == nil || len(k.plan.Hooks.StartContainer) == 0 {
-		return nil, nil
+// startHooks runs the startContainer hooks, in the jail, right before the program.
+func (k *Container) startHooks(ctx context.Context, st *State) error {
+	if len(st.StartContainer) == 0 {
+		return nil
 	}
-	state, err := json.Marshal(k.ociState(specs.StateCreated))
-	if err != nil {
-		return nil, err
+	if err := k.rt.runHooks(ctx, "startContainer", st.JID, st.StartContainer, st.oci(specs.StateCreated)); err != nil {
+		return errorf(st.Jail, "start: %w", err)
 	}
-	var out []stage.Hook
-	for _, h := range k.plan.Hooks.StartContainer {
-		s := stage.Hook{Path: h.Path, Args: h.Args, Env: h.Env, State: state}
-		if h.Timeout != nil {
-			s.Seconds = *h.Timeout
-		}
-		out = append(out, s)
-	}
-	return out, nil
+	return nil
 }
 
-// runHooks runs hooks one after the other, each to its end. The first that fails
-// ends it.
-func (r *Runtime) runHooks(ctx context.Context, point string, hooks []specs.Hook, state specs.State) error {
+// onHost is the jail of hooks that run in none.
+const onHost = 0
+
+// runHooks runs hooks one after the other, each to its end, in a jail or onHost. The
+// first that fails ends it.
+func (r *Runtime) runHooks(ctx context.Context, point string, jid int, hooks []specs.Hook, state specs.State) error {
 	if len(hooks) == 0 {
 		return nil
 	}
@@ -74,32 +67,25 @@ func (r *Runtime) runHooks(ctx context.Context, point string, hooks []specs.Hook
 		return err
 	}
 	for _, h := range hooks {
-		if err := r.runHook(ctx, &h, in); err != nil {
+		if err := r.runHook(ctx, jid, &h, in); err != nil {
 			return fmt.Errorf("%s hook %s: %w", point, h.Path, err)
 		}
 	}
 	return nil
 }
 
-func (r *Runtime) runHook(ctx context.Context, h *specs.Hook, state []byte) error {
+func (r *Runtime) runHook(ctx context.Context, jid int, h *specs.Hook, state []byte) error {
 	if h.Timeout != nil {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(*h.Timeout)*time.Second)
 		defer cancel()
 	}
-	cmd := exec.CommandContext(ctx, h.Path)
-	if len(h.Args) > 0 {
-		cmd.Args = h.Args
-	}
-	cmd.Env = append([]string{}, h.Env...) // nil would be ours
-	cmd.Stdin = bytes.NewReader(state)
-	cmd.WaitDelay = hookGrace
 	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := r.config.Commands.Start(cmd); err != nil {
+	cmd, err := r.startHook(ctx, jid, h, state, &out)
+	if err != nil {
 		return err
 	}
-	err := r.config.Commands.Wait(cmd)
+	err = r.config.Commands.Wait(cmd)
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded) && h.Timeout != nil:
 		return fmt.Errorf("not done within %d s", *h.Timeout)
@@ -109,6 +95,30 @@ func (r *Runtime) runHook(ctx context.Context, h *specs.Hook, state []byte) erro
 		return fmt.Errorf("%w: %s", err, strings.TrimSpace(out.String()))
 	}
 	return err
+}
+
+// startHook starts a hook. One for a jail is refused while this process has a folder
+// open, which another call may have for a moment.
+func (r *Runtime) startHook(ctx context.Context, jid int, h *specs.Hook, state []byte, out io.Writer) (*exec.Cmd, error) {
+	attributes, err := inJail(jid)
+	if err != nil {
+		return nil, err
+	}
+	for end := time.Now().Add(hookGrace); ; time.Sleep(longPause) {
+		cmd := exec.CommandContext(ctx, h.Path)
+		cmd.SysProcAttr = attributes
+		if len(h.Args) > 0 {
+			cmd.Args = h.Args
+		}
+		cmd.Env = append([]string{}, h.Env...) // nil would be ours
+		cmd.Stdin = bytes.NewReader(state)
+		cmd.Stdout, cmd.Stderr = out, out
+		cmd.WaitDelay = hookGrace
+		err := r.config.Commands.Start(cmd)
+		if jid == onHost || !errors.Is(err, errPermission) || time.Now().After(end) {
+			return cmd, err
+		}
+	}
 }
 
 // ociState is what hooks read, and the OCI command prints.

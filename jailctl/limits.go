@@ -16,10 +16,7 @@ import (
 
 // Update implements driver.Container.
 func (k *Container) Update(_ context.Context, r *specs.LinuxResources) error {
-	k.mu.Lock()
-	root := k.state.Root
-	k.mu.Unlock()
-	f, err := facts(root)
+	f, err := k.rt.machine.facts("")
 	if err != nil {
 		return err
 	}

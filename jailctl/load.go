@@ -74,11 +74,7 @@ func (k *Container) ReadPlan() error {
 	if err != nil {
 		return err
 	}
-	f, err := facts(k.state.Root)
-	if err != nil {
-		return err
-	}
-	k.plan, err = plan.New(spec, plan.Config{Namespace: k.rt.scope(), ID: k.state.ID, Bundle: k.state.Bundle, Facts: f, Extra: extra})
+	k.plan, err = k.rt.machine.plan(spec, plan.Config{Namespace: k.rt.scope(), ID: k.state.ID, Bundle: k.state.Bundle, Extra: extra}, k.state.Root)
 	return err
 }
 

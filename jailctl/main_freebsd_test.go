@@ -17,13 +17,9 @@ import (
 
 	"jailshim/driver"
 	"jailshim/jailctl/kernel"
-	"jailshim/jailctl/stage"
 )
 
 func TestMain(m *testing.M) {
-	if stage.Is(os.Args) {
-		stage.Main(os.Args)
-	}
 	if os.Getuid() == 0 {
 		// Orphans of containers come to us, as they do to the shim.
 		if err := kernel.BecomeReaper(); err != nil {

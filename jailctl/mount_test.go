@@ -20,20 +20,20 @@ func TestTarget_HostileLayouts_StayInside(t *testing.T) {
 		target string
 		want   string // below the root
 	}{
-		{"absolute link to the root", link("/", "etc"), "/etc/resolv.conf", "resolv.conf"},
-		{"relative link upwards", link("../..", "etc"), "/etc/hosts", "hosts"},
-		{"link to a folder of the host", link("/etc", "data"), "/data/passwd.d", "etc/passwd.d"},
-		{"link in the middle", link("../../../tmp", "a/b"), "/a/b/c", "tmp/c"},
+		{"absolute link to the root", symlink("/", "etc"), "/etc/resolv.conf", "resolv.conf"},
+		{"relative link upwards", symlink("../..", "etc"), "/etc/hosts", "hosts"},
+		{"link to a folder of the host", symlink("/etc", "data"), "/data/passwd.d", "etc/passwd.d"},
+		{"link in the middle", symlink("../../../tmp", "a/b"), "/a/b/c", "tmp/c"},
 		{"link to a link upwards", func(t *testing.T, root string) {
 			t.Helper()
-			link("/../..", "one")(t, root)
-			link("one", "two")(t, root)
+			symlink("/../..", "one")(t, root)
+			symlink("one", "two")(t, root)
 		}, "/two/x", "x"},
-		{"dev is a link to the root", link("/", "dev"), "/dev", "."},
-		{"proc is a link upwards", link("../../..", "proc"), "/proc", "."},
+		{"dev is a link to the root", symlink("/", "dev"), "/dev", "."},
+		{"proc is a link upwards", symlink("../../..", "proc"), "/proc", "."},
 		{"dots in the target", func(*testing.T, string) {}, "/../../x", "x"},
-		{"link to a missing folder", link("/no/such/folder", "var"), "/var/log", "no/such/folder/log"},
-		{"link to itself by way of the parent", link("../root/x", "y"), "/y", "root/x"},
+		{"link to a missing folder", symlink("/no/such/folder", "var"), "/var/log", "no/such/folder/log"},
+		{"link to itself by way of the parent", symlink("../root/x", "y"), "/y", "root/x"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			root := filepath.Join(t.TempDir(), "root")
@@ -59,8 +59,8 @@ func TestTarget_HostileLayouts_StayInside(t *testing.T) {
 	}
 }
 
-// link makes the symbolic link name → to in a root.
-func link(to, name string) func(*testing.T, string) {
+// symlink makes the symbolic link name → to in a root.
+func symlink(to, name string) func(*testing.T, string) {
 	return func(t *testing.T, root string) {
 		t.Helper()
 		path := filepath.Join(root, name)

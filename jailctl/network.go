@@ -9,6 +9,7 @@ import (
 
 	"jailshim/jailctl/kernel"
 	"jailshim/jailctl/plan"
+	"jailshim/netsetup/link"
 )
 
 // network settles what of the planned network depends on the running system, and
@@ -58,4 +59,16 @@ func jailOfNamespace(path string) (string, error) {
 		return "", fmt.Errorf("network namespace %s: %w", path, err)
 	}
 	return j.Name, j.Close()
+}
+
+// requests are calls for the network of a jail, as its first process makes them.
+func requests(calls []link.Call) []kernel.Request {
+	all := make([]kernel.Request, 0, len(calls))
+	for _, c := range calls {
+		all = append(all, kernel.Request{
+			Domain: c.Family, Ioctl: uint32(c.Request),
+			Data: c.Data, Indirect: c.Indirect, Offset: c.Offset, Allow: c.Allow, What: c.What,
+		})
+	}
+	return all
 }

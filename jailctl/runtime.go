@@ -41,6 +41,8 @@ type Runtime struct {
 	config Config
 	store  store
 
+	machine *machine
+
 	mu         sync.Mutex // guards the field below
 	containers map[string]*Container
 }
@@ -52,7 +54,7 @@ func New(c Config) *Runtime {
 	if c.Commands == nil {
 		c.Commands = plainCommands{}
 	}
-	return &Runtime{config: c, store: store(c.Root), containers: make(map[string]*Container)}
+	return &Runtime{config: c, store: store(c.Root), machine: &machine{params: make(map[string]kernel.ParamInfo)}, containers: make(map[string]*Container)}
 }
 
 type plainCommands struct{}
@@ -79,25 +81,6 @@ func (r *Runtime) scope() string {
 
 // jailName is the last part of the container's jail's name.
 func (r *Runtime) jailName(id string) string { return plan.JailName(r.scope(), id) }
-
-// facts tells about the machine. What a module adds by being loaded is not yet
-// in it, so they are read for each container.
-func facts(root string) (plan.Facts, error) {
-	params, err := kernel.Params()
-	if err != nil {
-		return plan.Facts{}, err
-	}
-	release, err := kernel.Osreldate()
-	if err != nil {
-		return plan.Facts{}, err
-	}
-	return plan.Facts{
-		Params:  params,
-		Release: release,
-		Racct:   kernel.RacctEnabled(),
-		Linux:   func(program string) bool { return linuxProgram(root, program) },
-	}, nil
-}
 
 // Remove implements driver.Runtime.
 func (r *Runtime) Remove(ctx context.Context, id, bundle string) error {

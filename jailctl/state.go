@@ -40,18 +40,17 @@ type State struct {
 	Owner ProcessID
 	Boot  string
 
-	Created     time.Time // zero until the init is ready
-	Started     bool
-	Paused      bool
-	JID         int // 0 until the jail is made
-	Init        ProcessID
-	Stopped     []int  // processes that had been stopped before a pause
-	Memory      uint64 // limit in bytes; 0 is none
-	Pids        uint64 // limit; 0 is none
-	Loopback    bool   // it has a network stack of its own
-	Annotations map[string]string
-	Poststart   []specs.Hook
-	Poststop    []specs.Hook
+	Created                             time.Time // zero until the init is ready
+	Started                             bool
+	Paused                              bool
+	JID                                 int // 0 until the jail is made
+	Init                                ProcessID
+	Stopped                             []int  // processes that had been stopped before a pause
+	Memory                              uint64 // limit in bytes; 0 is none
+	Pids                                uint64 // limit; 0 is none
+	Loopback                            bool   // it has a network stack of its own
+	Annotations                         map[string]string
+	StartContainer, Poststart, Poststop []specs.Hook
 }
 
 // ProcessID is a process that is told from a later one of the same pid.

@@ -184,7 +184,7 @@ func TestReaper_Orphan_IsReapedUnlessHeld(t *testing.T) {
 	hold := time.NewTimer(orphanAge + orphanAge/2)
 	defer hold.Stop()
 	<-hold.C
-	if !isZombie(pid) {
+	if !hasEnded(pid) {
 		t.Fatal("an orphan was reaped during a Hold")
 	}
 	release()
@@ -232,12 +232,9 @@ func orphan(t *testing.T, script string) int {
 	return pid
 }
 
-// isZombie reports whether a child has ended and was not reaped.
-func isZombie(pid int) bool { return isChild(pid) == nil && zombie(pid) }
-
 func awaitZombie(t *testing.T, pid int) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("process %d to end", pid), func() bool { return isZombie(pid) })
+	eventually(t, fmt.Sprintf("process %d to end", pid), func() bool { return hasEnded(pid) })
 }
 
 func awaitGone(t *testing.T, pid int) {
@@ -264,7 +261,7 @@ func TestReaper_Inspect_SeesTheZombieFirst(t *testing.T) {
 	r := NewReaper()
 	defer r.Close()
 	seen := make(chan bool, 1)
-	r.Inspect(func(pid int) { seen <- isZombie(pid) })
+	r.Inspect(func(pid int) { seen <- hasEnded(pid) })
 	release := r.Hold()
 	cmd := exec.Command("/bin/sh", "-c", "exit 3")
 	if err := cmd.Start(); err != nil {

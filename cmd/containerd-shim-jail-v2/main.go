@@ -21,7 +21,6 @@ import (
 const runtimeName = "io.containerd.jail.v2"
 
 func main() {
-	becomeStage(os.Args)
 	p := &shim.Program{
 		Runtime: runtimeName,
 		Version: version.Version,

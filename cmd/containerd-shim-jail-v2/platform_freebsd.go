@@ -6,17 +6,8 @@ import (
 
 	"jailshim/driver"
 	"jailshim/jailctl"
-	"jailshim/jailctl/stage"
 	"jailshim/options"
 )
-
-// becomeStage turns a process that was started as a container's first stage into
-// that, and does not return then.
-func becomeStage(args []string) {
-	if stage.Is(args) {
-		stage.Main(args)
-	}
-}
 
 // jailFolder, in the state folder, holds the state of jails, by namespace.
 const jailFolder = "jails"

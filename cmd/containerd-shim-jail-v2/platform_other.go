@@ -7,9 +7,6 @@ import (
 	"jailshim/options"
 )
 
-// becomeStage does nothing: containers have no first stage of ours here.
-func becomeStage([]string) {}
-
 // defaultOCIRuntime runs the containers when the options name none.
 const defaultOCIRuntime = "runc"
 

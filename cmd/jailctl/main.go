@@ -8,13 +8,9 @@ import (
 	"os"
 
 	"jailshim/jailctl/cli"
-	"jailshim/jailctl/stage"
 )
 
 func main() {
-	if stage.Is(os.Args) {
-		stage.Main(os.Args)
-	}
 	p := &cli.Program{
 		Stdin:  os.Stdin,
 		Stdout: os.Stdout,

@@ -28,12 +28,12 @@ var Points = []string{
 // JailPoints lists those that only jails in process pass, no OCI command does.
 var JailPoints = []string{
 	JailRecorded,
-	JailStage,
 	JailMounts,
 	JailMade,
 	JailLimited,
+	JailStage,
 	JailEntered,
-	JailExecEntered,
+	JailExecStage,
 	JailRemoved,
 	JailLimitsRemoved,
 }
@@ -58,12 +58,12 @@ const (
 	DeleteUnmounted = "delete.unmounted" // its root file system is unmounted
 
 	JailRecorded      = "jail.recorded"       // create: the jail's state is on disk
-	JailStage         = "jail.stage"          // create: the init's first stage runs, on the host
 	JailMounts        = "jail.mounts"         // create: all mounts are made
 	JailMade          = "jail.made"           // create: the jail exists
 	JailLimited       = "jail.limited"        // create: its limits are in force
+	JailStage         = "jail.stage"          // create: the init's first stage runs
 	JailEntered       = "jail.entered"        // create: the first stage is in the jail
-	JailExecEntered   = "jail.exec-entered"   // exec: its first stage is in the jail
+	JailExecStage     = "jail.exec-stage"     // exec: its first stage runs
 	JailRemoved       = "jail.removed"        // delete: the jail is removed
 	JailLimitsRemoved = "jail.limits-removed" // delete: only the state is left
 )

@@ -18,7 +18,6 @@ import (
 	urfave "github.com/urfave/cli"
 
 	"jailshim/jailctl"
-	"jailshim/jailctl/stage"
 	"jailshim/shim"
 )
 
@@ -26,9 +25,6 @@ import (
 const asCommand = "JAILCTL_TEST_COMMAND"
 
 func TestMain(m *testing.M) {
-	if stage.Is(os.Args) {
-		stage.Main(os.Args)
-	}
 	if os.Getenv(asCommand) != "" {
 		p := &Program{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 		os.Exit(p.Run(context.Background(), os.Args))

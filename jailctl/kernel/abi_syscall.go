@@ -3,13 +3,27 @@ package kernel
 // The system calls that this package makes. golang.org/x/sys knows the numbers
 // up to 575; all are here, so that one list tells what is asked of the kernel.
 const (
+	sysExit              = 1   // SYS__exit, sys/sys/syscall.h:10
+	sysFork              = 2   // SYS_fork, sys/sys/syscall.h:11
+	sysRead              = 3   // SYS_read, sys/sys/syscall.h:12
+	sysWrite             = 4   // SYS_write, sys/sys/syscall.h:13
+	sysClose             = 6   // SYS_close, sys/sys/syscall.h:15
+	sysChdir             = 12  // SYS_chdir, sys/sys/syscall.h:21
+	sysGetpid            = 20  // SYS_getpid, sys/sys/syscall.h:29
 	sysUnmount           = 22  // SYS_unmount, sys/sys/syscall.h:31
 	sysIoctl             = 54  // SYS_ioctl, sys/sys/syscall.h:63
+	sysExecve            = 59  // SYS_execve, sys/sys/syscall.h:68
+	sysUmask             = 60  // SYS_umask, sys/sys/syscall.h:69
 	sysSetgroups14       = 80  // SYS_freebsd14_setgroups, sys/sys/syscall.h:89; plain setgroups up to 14
+	sysFcntl             = 92  // SYS_fcntl, sys/sys/syscall.h:100
+	sysSocket            = 97  // SYS_socket, sys/sys/syscall.h:104
+	sysSetsid            = 147 // SYS_setsid, sys/sys/syscall.h:153
 	sysSetrlimit         = 195 // SYS_setrlimit, sys/sys/syscall.h:189
 	sysSysctl            = 202 // SYS___sysctl, sys/sys/syscall.h:196
 	sysModfind           = 303 // SYS_modfind, sys/sys/syscall.h:254
 	sysKldload           = 304 // SYS_kldload, sys/sys/syscall.h:255
+	sysSetresuid         = 311 // SYS_setresuid, sys/sys/syscall.h:262
+	sysSetresgid         = 312 // SYS_setresgid, sys/sys/syscall.h:263
 	sysNmount            = 378 // SYS_nmount, sys/sys/syscall.h:328
 	sysJailAttach        = 436 // SYS_jail_attach, sys/sys/syscall.h:382
 	sysCpusetSetid       = 485 // SYS_cpuset_setid, sys/sys/syscall.h:427
@@ -19,14 +33,15 @@ const (
 	sysJailGet           = 506 // SYS_jail_get, sys/sys/syscall.h:448
 	sysJailSet           = 507 // SYS_jail_set, sys/sys/syscall.h:449
 	sysJailRemove        = 508 // SYS_jail_remove, sys/sys/syscall.h:450
-	sysGetloginclass     = 523 // SYS_getloginclass, sys/sys/syscall.h:464
 	sysSetloginclass     = 524 // SYS_setloginclass, sys/sys/syscall.h:465
 	sysRctlGetRacct      = 525 // SYS_rctl_get_racct, sys/sys/syscall.h:466
 	sysRctlGetRules      = 526 // SYS_rctl_get_rules, sys/sys/syscall.h:467
 	sysRctlAddRule       = 528 // SYS_rctl_add_rule, sys/sys/syscall.h:469
 	sysRctlRemoveRule    = 529 // SYS_rctl_remove_rule, sys/sys/syscall.h:470
 	sysWait6             = 532 // SYS_wait6, sys/sys/syscall.h:473
+	sysAccept4           = 541 // SYS_accept4, sys/sys/syscall.h:482
 	sysProcctl           = 544 // SYS_procctl, sys/sys/syscall.h:485
+	sysFstatat           = 552 // SYS_fstatat, sys/sys/syscall.h:493
 	sysStatfs            = 555 // SYS_statfs, sys/sys/syscall.h:496
 	sysGetfsstat         = 557 // SYS_getfsstat, sys/sys/syscall.h:498
 	sysCpusetGetdomain   = 561 // SYS_cpuset_getdomain, sys/sys/syscall.h:502

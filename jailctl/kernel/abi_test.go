@@ -48,6 +48,22 @@ func TestNumbers(t *testing.T) {
 		got, want int
 	}{
 		{"SYS_unmount", sysUnmount, 22},
+		{"SYS__exit", sysExit, 1},
+		{"SYS_fork", sysFork, 2},
+		{"SYS_read", sysRead, 3},
+		{"SYS_write", sysWrite, 4},
+		{"SYS_close", sysClose, 6},
+		{"SYS_chdir", sysChdir, 12},
+		{"SYS_getpid", sysGetpid, 20},
+		{"SYS_execve", sysExecve, 59},
+		{"SYS_umask", sysUmask, 60},
+		{"SYS_fcntl", sysFcntl, 92},
+		{"SYS_socket", sysSocket, 97},
+		{"SYS_setsid", sysSetsid, 147},
+		{"SYS_setresuid", sysSetresuid, 311},
+		{"SYS_setresgid", sysSetresgid, 312},
+		{"SYS_accept4", sysAccept4, 541},
+		{"SYS_fstatat", sysFstatat, 552},
 		{"SYS_ioctl", sysIoctl, 54},
 		{"SYS_freebsd14_setgroups", sysSetgroups14, 80},
 		{"SYS_setrlimit", sysSetrlimit, 195},
@@ -63,7 +79,6 @@ func TestNumbers(t *testing.T) {
 		{"SYS_jail_get", sysJailGet, 506},
 		{"SYS_jail_set", sysJailSet, 507},
 		{"SYS_jail_remove", sysJailRemove, 508},
-		{"SYS_getloginclass", sysGetloginclass, 523},
 		{"SYS_setloginclass", sysSetloginclass, 524},
 		{"SYS_rctl_get_racct", sysRctlGetRacct, 525},
 		{"SYS_rctl_get_rules", sysRctlGetRules, 526},
@@ -100,6 +115,7 @@ func TestNumbers(t *testing.T) {
 		{"rp_pids", offPidsPids, 64},
 
 		{"P_PID", idPID, 0},
+		{"P_ALL", idAll, 7},
 		{"P_JAILID", idJailID, 12},
 		{"WNOHANG", waitNoHang, 1},
 		{"WNOWAIT", waitNoWait, 8},
@@ -121,9 +137,14 @@ func TestNumbers(t *testing.T) {
 		{"KERN_OSRELDATE", kernOsreldate, 24},
 		{"KERN_PROC_PID", kernProcPID, 1},
 		{"KERN_PROC_PROC", kernProcProc, 8},
+		{"KERN_PROC_ARGS", kernProcArgs, 7},
 
-		{"CLOSE_RANGE_CLOEXEC", closeRangeCloexec, 4},
-		{"MAXLOGNAME", loginClassSize, 33},
+		{"F_DUP2FD", fDup2FD, 10},
+		{"F_DUP2FD_CLOEXEC", fDup2FDCloexec, 18},
+		{"AT_FDCWD", atFDCWD, -100},
+		{"SOCK_CLOEXEC", sockCloexec, 1 << 28},
+		{"struct stat", statSize, 224},
+		{"st_mode", offStatMode, 24},
 	} {
 		if c.got != c.want {
 			t.Errorf("%s = %d, want %d", c.name, c.got, c.want)

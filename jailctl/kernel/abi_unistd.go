@@ -1,9 +1,5 @@
 package kernel
 
-// closeRangeCloexec makes close_range(2) mark descriptors instead of closing
-// them: CLOSE_RANGE_CLOEXEC, sys/sys/unistd.h:217.
-const closeRangeCloexec = 1 << 2
-
 // maxGroups is the most groups that setgroups(2) takes, the effective one
 // included: NGROUPS_MAX + 1, sys/sys/syslimits.h:55.
 const maxGroups = 1023 + 1

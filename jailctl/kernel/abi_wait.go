@@ -3,6 +3,7 @@ package kernel
 // Arguments of wait6(2).
 const (
 	idPID    = 0  // P_PID, sys/sys/wait.h:106
+	idAll    = 7  // P_ALL, sys/sys/wait.h:113; any child
 	idJailID = 12 // P_JAILID, sys/sys/wait.h:118; the very jail, not those below it
 
 	waitNoHang = 0x01 // WNOHANG, sys/sys/wait.h:77

@@ -19,11 +19,6 @@ func SetJailCPUs(jid int, s CPUSet) error {
 	return cpusetSetaffinity(jidObject(jid), cpuLevelWhich, cpuWhichJail, jid, s[:])
 }
 
-// ResetCPUSet puts the calling process into the set that processes are born into.
-// It frees it from what its parent was bound to, which may have no CPU in common
-// with the jail that it attaches to.
-func ResetCPUSet() error { return cpusetSetid(cpuWhichPID, -1, cpusetDefault) }
-
 // SetJailDomains changes the memory domains that a jail's processes get memory
 // from, given as in [ParseCPUs]. The policy by which a domain is picked stays.
 // EINVAL: the parent of the jail may not use one of them. ESRCH: there is no such

@@ -8,8 +8,5 @@ func JailCPUs(int) (CPUSet, error) { return CPUSet{}, ErrUnsupported }
 // SetJailCPUs returns [ErrUnsupported].
 func SetJailCPUs(int, CPUSet) error { return ErrUnsupported }
 
-// ResetCPUSet returns [ErrUnsupported].
-func ResetCPUSet() error { return ErrUnsupported }
-
 // SetJailDomains returns [ErrUnsupported].
 func SetJailDomains(int, string) error { return ErrUnsupported }

@@ -360,3 +360,21 @@ func TestStateOfJail_BadID(t *testing.T) {
 	wantErrno(t, "StateOfJail", err, unix.EINVAL)
 	wantState(t, 999999, JailGone)
 }
+
+func TestLookupParam_AsListed(t *testing.T) {
+	params, err := Params()
+	if err != nil || len(params) < 50 {
+		t.Fatalf("%d parameters, %v", len(params), err)
+	}
+	for name, want := range params {
+		if got, err := LookupParam(name); err != nil || got != want {
+			t.Errorf("%s: got %+v, %v, want %+v", name, got, err, want)
+		}
+	}
+	for _, name := range []string{"", "nosuch", "allow", "ip4.", "ip4.nosuch", ".", "allow.mount.", "a b", "meta.key"} {
+		_, err := LookupParam(name)
+		if !errors.Is(err, unix.ENOENT) {
+			t.Errorf("%q: %v, want ENOENT", name, err)
+		}
+	}
+}

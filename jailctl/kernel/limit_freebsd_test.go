@@ -70,11 +70,8 @@ func TestRctl(t *testing.T) {
 	}
 }
 
-// stageReset leaves the set of CPUs that it was bound to.
-func stageReset() error {
-	if err := ResetCPUSet(); err != nil {
-		return err
-	}
+// stageCPUs says which CPUs it may use.
+func stageCPUs() error {
 	var s CPUSet
 	if err := cpusetGetaffinity("", cpuLevelWhich, cpuWhichPID, -1, s[:]); err != nil {
 		return err
@@ -117,14 +114,6 @@ func TestCPUSet_OfAJail(t *testing.T) {
 	wantErrno(t, "a jail that is not there", SetJailDomains(999999, "0"), unix.ESRCH)
 	if err := SetJailDomains(j.ID, "x"); !errors.Is(err, unix.EINVAL) {
 		t.Errorf("domain x: %v, want EINVAL", err)
-	}
-}
-
-func TestResetCPUSet(t *testing.T) {
-	requireRoot(t)
-	s := startStage(t, testBinary(t), "reset")
-	if _, err := ParseCPUs(s.said); err != nil {
-		t.Errorf("the stage has CPUs %q: %v", s.said, err)
 	}
 }
 
@@ -181,7 +170,6 @@ func TestNumbers_AreThoseOfTheLibrary(t *testing.T) {
 		"cpuset_getdomain":   {sysCpusetGetdomain, unix.SYS_CPUSET_GETDOMAIN},
 		"cpuset_setdomain":   {sysCpusetSetdomain, unix.SYS_CPUSET_SETDOMAIN},
 		"posix_openpt":       {sysPosixOpenpt, unix.SYS_POSIX_OPENPT},
-		"getloginclass":      {sysGetloginclass, unix.SYS_GETLOGINCLASS},
 		"setloginclass":      {sysSetloginclass, unix.SYS_SETLOGINCLASS},
 		"rctl_get_racct":     {sysRctlGetRacct, unix.SYS_RCTL_GET_RACCT},
 		"rctl_get_rules":     {sysRctlGetRules, unix.SYS_RCTL_GET_RULES},

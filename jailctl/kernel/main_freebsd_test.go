@@ -27,13 +27,15 @@ const stageVar = "KERNEL_TEST_STAGE"
 // before it ends, so that the test decides when, and says on its standard output
 // when it is ready.
 var stages = map[string]func() error{
-	"attach":     stageAttach,
-	"directory":  stageDirectory,
-	"parent":     stageParent,
-	"wait":       func() error { return ready("waiting") },
-	"credential": stageCredential,
-	"reset":      stageReset,
-	"terminal":   stageTerminal,
+	"attach":      stageAttach,
+	"directory":   stageDirectory,
+	"parent":      stageParent,
+	"wait":        func() error { return ready("waiting") },
+	"credential":  stageCredential,
+	"descriptors": stageDescriptors,
+	"pid":         stagePid,
+	"cpus":        stageCPUs,
+	"terminal":    stageTerminal,
 }
 
 func TestMain(m *testing.M) {

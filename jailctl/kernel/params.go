@@ -85,6 +85,12 @@ func decodeParam(node string, oidfmt []byte) (ParamInfo, error) {
 	return p, nil
 }
 
+// isNode tells from what CTL_SYSCTL_OIDFMT answers whether a sysctl node has others
+// below it.
+func isNode(oidfmt []byte) bool {
+	return len(oidfmt) >= 4 && le.Uint32(oidfmt)&ctlTypeMask == ctlTypeNode
+}
+
 // isText tells whether the node of a parameter reads as the size of its longest
 // value.
 func (p ParamInfo) isText() bool { return p.Kind == KindString || p.Kind == KindKeyValue }

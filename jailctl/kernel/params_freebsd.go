@@ -38,17 +38,60 @@ func Params() (map[string]ParamInfo, error) {
 	}
 }
 
+// LookupParam describes one parameter as [Params] does. ENOENT: the kernel does not
+// know it.
+func LookupParam(name string) (ParamInfo, error) {
+	if name == "" || strings.HasSuffix(name, ".") {
+		return ParamInfo{}, newError("sysctl", paramPrefix+name, syscall.ENOENT)
+	}
+	full := paramPrefix + name
+	node, err := nodeOf(full)
+	if err != nil {
+		return ParamInfo{}, err
+	}
+	oidfmt, err := formatOf(node)
+	if err != nil {
+		return ParamInfo{}, err
+	}
+	if !isNode(oidfmt) {
+		return describeParam(node, full, oidfmt)
+	}
+	// One that has others below it is described by a child without a name, made
+	// right before or after it (lib/libjail/jail.c, jailparam_type).
+	last := node[len(node)-1]
+	for _, n := range []int32{last - 1, last + 1} {
+		child := append(node[:len(node):len(node)], n)
+		p, err := paramOf(child)
+		if err == nil && p.Name == name {
+			return p, nil
+		}
+		if err != nil && !errors.Is(err, syscall.ENOENT) && !errors.Is(err, ErrLayout) {
+			return ParamInfo{}, err
+		}
+	}
+	return ParamInfo{}, newError("sysctl", full, syscall.ENOENT)
+}
+
 // paramOf describes the parameter of a sysctl node.
 func paramOf(node []int32) (ParamInfo, error) {
 	name, err := readSysctl(append([]int32{ctlSysctl, sysctlName}, node...), sysctlGuess)
 	if err != nil {
 		return ParamInfo{}, err
 	}
-	oidfmt, err := readSysctl(append([]int32{ctlSysctl, sysctlOIDFmt}, node...), sysctlGuess)
+	oidfmt, err := formatOf(node)
 	if err != nil {
 		return ParamInfo{}, err
 	}
-	p, err := decodeParam(DecodeString(name), oidfmt)
+	return describeParam(node, DecodeString(name), oidfmt)
+}
+
+// formatOf returns the kind and the format of a sysctl node.
+func formatOf(node []int32) ([]byte, error) {
+	return readSysctl(append([]int32{ctlSysctl, sysctlOIDFmt}, node...), sysctlGuess)
+}
+
+func describeParam(node []int32, name string, oidfmt []byte) (ParamInfo, error) {
+	p, err := decodeParam(name, oidfmt)
 	if err != nil || !p.isText() {
 		return p, err
 	}

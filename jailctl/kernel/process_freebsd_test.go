@@ -188,72 +188,8 @@ func TestReapKill_BadSubtree(t *testing.T) {
 	}
 }
 
-// stageCredential changes all that a process can change of itself and says what it
-// has become.
-func stageCredential() error {
-	const fd = 3 // ready for the next program
-	for _, err := range []error{
-		SetLoginClass("jt-kernel"),
-		SetRlimit(rlimitNofile, Rlimit{Soft: 100, Hard: 200}),
-		SetRlimit(rlimitNproc, Rlimit{Soft: 300, Hard: ^uint64(0)}),
-		CloseExecFrom(fd),
-		SetGroups(1000, []int{1001, 1002}),
-		unix.Setresgid(1000, 1000, 1000),
-		SetNoNewPrivs(),
-	} {
-		if err != nil {
-			return err
-		}
-	}
-	class, err := GetLoginClass()
-	if err != nil {
-		return err
-	}
-	groups, err := unix.Getgroups()
-	if err != nil {
-		return err
-	}
-	flags, err := unix.FcntlInt(fd, unix.F_GETFD, 0)
-	if err != nil {
-		return err
-	}
-	var files, procs unix.Rlimit
-	if err := errors.Join(unix.Getrlimit(rlimitNofile, &files), unix.Getrlimit(rlimitNproc, &procs)); err != nil {
-		return err
-	}
-	slices.Sort(groups)
-	// No limit of processes becomes kern.maxprocperuid (kern_proc_setrlimit).
-	return ready(fmt.Sprintf("%s %v %v %d %v %v", class, slices.Compact(groups), files, procs.Cur,
-		procs.Max > procs.Cur, flags&unix.FD_CLOEXEC != 0))
-}
-
-func TestCredential(t *testing.T) {
-	requireRoot(t)
-	f, err := os.Open(os.DevNull)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	cmd := testBinary(t)
-	s := startStage(t, cmd, "credential", f)
-	if want := "jt-kernel [1000 1001 1002] {100 200} 300 true true"; s.said != want {
-		t.Errorf("got %q, want %q", s.said, want)
-	}
-	if err := CloseExecFrom(-1); !errors.Is(err, unix.EINVAL) {
-		t.Errorf("CloseExecFrom(-1): %v, want EINVAL", err)
-	}
-	wantErrno(t, "a long login class", SetLoginClass(strings.Repeat("x", 33)), unix.ENAMETOOLONG)
-	wantErrno(t, "an unknown limit", SetRlimit(99, Rlimit{}), unix.EINVAL)
-}
-
-// stageTerminal takes the terminal on its descriptor 3 for its session.
+// stageTerminal says the size of its session's terminal.
 func stageTerminal() error {
-	if _, err := unix.Setsid(); err != nil {
-		return err
-	}
-	if err := SetControllingTerminal(3); err != nil {
-		return err
-	}
 	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 	if err != nil {
 		return err
@@ -262,7 +198,8 @@ func stageTerminal() error {
 	if err != nil {
 		return err
 	}
-	return ready(fmt.Sprint(size.Row, size.Col))
+	fmt.Print(size.Row, " ", size.Col)
+	return nil
 }
 
 // openSlave returns the master and the slave of a new terminal.
@@ -322,16 +259,13 @@ func TestPTY_OfASession(t *testing.T) {
 	if err := SetWinsize(master, 40, 132); err != nil {
 		t.Fatal(err)
 	}
-	if s := startStage(t, testBinary(t), "terminal", slave); s.said != "40 132" {
-		t.Errorf("the terminal of the session is %q, want 40 132", s.said)
+	fd := descriptor(t, slave)
+	r := play(t, part{stdin: fd, stage: "terminal", steps: func(s *Script) { s.Session(true) }})
+	if r.err != nil || r.said != "40 132" {
+		t.Errorf("the terminal of the session is %q, %v, want 40 132", r.said, r.err)
 	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	defer w.Close()
-	wantErrno(t, "SetControllingTerminal of a pipe", SetControllingTerminal(descriptor(t, r)), unix.ENOTTY)
+	r = play(t, part{stdin: -1, stage: "terminal", steps: func(s *Script) { s.Session(true) }})
+	wantStep(t, r.err, "set the controlling terminal", unix.ENOTTY)
 }
 
 // A Read of a master whose slave nobody opened must end when the master is closed.

@@ -76,11 +76,3 @@ func ReapKill(sig syscall.Signal, subtree int) (killed int, err error) {
 	}
 	return killed, callErr
 }
-
-// SetNoNewPrivs makes the calling process, and what it executes, gain nothing from
-// set-user-id and set-group-id programs. It can't be undone.
-//
-// Source: procctl(2) PROC_NO_NEW_PRIVS_CTL.
-func SetNoNewPrivs() error {
-	return procctl("procctl PROC_NO_NEW_PRIVS_CTL", procNoNewPrivsCtl, le.AppendUint32(nil, procNoNewPrivsEnable))
-}

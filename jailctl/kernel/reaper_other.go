@@ -15,6 +15,3 @@ func ReaperPids() ([]ReapPid, error) { return nil, ErrUnsupported }
 
 // ReapKill returns [ErrUnsupported].
 func ReapKill(syscall.Signal, int) (int, error) { return 0, ErrUnsupported }
-
-// SetNoNewPrivs returns [ErrUnsupported].
-func SetNoNewPrivs() error { return ErrUnsupported }

@@ -12,11 +12,6 @@ import (
 // takes fewer: a shorter form leaves what was in the other registers, and calls
 // like procctl look at them.
 
-// pointer returns the address of the first byte of b for a system call, nil if
-// there is none. For the argument list of Syscall6 alone, where the conversion to
-// uintptr keeps what it points to.
-func pointer(b []byte) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(b)) }
-
 // optionCall makes one of the calls that take named values: jail_set, jail_get and
 // nmount. It returns the call's result and, for each of params, the size that the
 // kernel left for its value. The kernel writes results into the Values. A call

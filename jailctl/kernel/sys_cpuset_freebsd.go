@@ -7,14 +7,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func cpusetSetid(which, id, set int) error {
-	_, _, errno := unix.Syscall6(sysCpusetSetid, uintptr(which), uintptr(id), uintptr(set), 0, 0, 0)
-	if errno != 0 {
-		return newError("cpuset_setid", "", errno)
-	}
-	return nil
-}
-
 func cpusetGetaffinity(object string, level, which, id int, mask []byte) error {
 	_, _, errno := unix.Syscall6(sysCpusetGetaffinity, uintptr(level), uintptr(which), uintptr(id), uintptr(len(mask)),
 		uintptr(pointer(mask)), 0)

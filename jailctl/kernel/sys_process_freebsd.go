@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"fmt"
 	"runtime"
 	"syscall"
 	"unsafe"
@@ -60,58 +59,6 @@ func wait6(object string, idType, id, options int, usage []byte) (pid int, statu
 	}
 	return int(r), status, nil
 }
-
-// closeRange acts on the open descriptors from first to last.
-func closeRange(first, last uint32, flags int) error {
-	_, _, errno := unix.Syscall6(sysCloseRange, uintptr(first), uintptr(last), uintptr(flags), 0, 0, 0)
-	if errno != 0 {
-		return newError("close_range", fmt.Sprintf("from %d", first), errno)
-	}
-	return nil
-}
-
-func setloginclass(name string) error {
-	text, err := unix.BytePtrFromString(name)
-	if err != nil {
-		return newError("setloginclass", fmt.Sprintf("%q", name), syscall.EINVAL)
-	}
-	_, _, errno := unix.Syscall6(sysSetloginclass, uintptr(unsafe.Pointer(text)), 0, 0, 0, 0, 0)
-	if errno != 0 {
-		return newError("setloginclass", fmt.Sprintf("%q", name), errno)
-	}
-	return nil
-}
-
-func getloginclass(buf []byte) error {
-	_, _, errno := unix.Syscall6(sysGetloginclass, uintptr(pointer(buf)), uintptr(len(buf)), 0, 0, 0, 0)
-	runtime.KeepAlive(buf)
-	if errno != 0 {
-		return newError("getloginclass", "", errno)
-	}
-	return nil
-}
-
-// setgroups is system call 80, whose first group becomes the effective one. The
-// call of the same name since 15.0, 596, takes only supplementary groups.
-func setgroups(groups []byte) error {
-	_, _, errno := unix.Syscall6(sysSetgroups14, uintptr(len(groups)/4), uintptr(pointer(groups)), 0, 0, 0, 0)
-	runtime.KeepAlive(groups)
-	if errno != 0 {
-		return newError("setgroups", "", errno)
-	}
-	return nil
-}
-
-func setrlimit(resource int, limit []byte) error {
-	_, _, errno := unix.Syscall6(sysSetrlimit, uintptr(resource), uintptr(pointer(limit)), 0, 0, 0, 0)
-	runtime.KeepAlive(limit)
-	if errno != 0 {
-		return newError("setrlimit", rlimitObject(resource), errno)
-	}
-	return nil
-}
-
-func rlimitObject(resource int) string { return fmt.Sprintf("resource %d", resource) }
 
 func posixOpenpt(flags int) (int, error) {
 	fd, _, errno := unix.Syscall6(sysPosixOpenpt, uintptr(flags), 0, 0, 0, 0, 0)

@@ -17,6 +17,9 @@ func WaitPid(pid int, leave bool) (WaitResult, error) {
 	return waitFor(fmt.Sprintf("process %d", pid), idPID, pid, leave)
 }
 
+// WaitAny is [WaitJail] for any child.
+func WaitAny(leave bool) (WaitResult, error) { return waitFor("", idAll, 0, leave) }
+
 func waitFor(object string, idType, id int, leave bool) (WaitResult, error) {
 	options := waitNoHang | waitExited
 	if leave {

@@ -7,3 +7,6 @@ func WaitJail(int, bool) (WaitResult, error) { return WaitResult{}, ErrUnsupport
 
 // WaitPid returns [ErrUnsupported].
 func WaitPid(int, bool) (WaitResult, error) { return WaitResult{}, ErrUnsupported }
+
+// WaitAny returns [ErrUnsupported].
+func WaitAny(bool) (WaitResult, error) { return WaitResult{}, ErrUnsupported }

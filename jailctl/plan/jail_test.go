@@ -28,7 +28,7 @@ var samples = map[kernel.Kind]struct{ good, shown, bad, allowed string }{
 // Users set any parameter that their kernel has by annotation; what they can't
 // set or misspell must come back by name.
 func TestNew_EveryParameterByAnnotation(t *testing.T) {
-	known := machine().Params
+	known := machine().Params.All()
 	if len(known) < 60 {
 		t.Fatalf("%d parameters", len(known))
 	}
@@ -48,7 +48,7 @@ func TestNew_EveryParameterByAnnotation(t *testing.T) {
 }
 
 func TestNew_EveryParameterInObject(t *testing.T) {
-	for name, info := range machine().Params {
+	for name, info := range machine().Params.All() {
 		c := config()
 		c.Extra.Jail = map[string]string{name: samples[info.Kind].good}
 		p, err := New(base(), c)
@@ -118,7 +118,7 @@ func TestNew_ParameterErrors(t *testing.T) {
 // A parameter that another release has is not called unknown.
 func TestNew_ParameterOfOtherRelease(t *testing.T) {
 	c := config()
-	delete(c.Facts.Params, "allow.settime")
+	delete(c.Facts.Params.(ParamMap), "allow.settime")
 	c.Facts.Release = 1400000
 	_, err := New(annotated("org.freebsd.jail.allow.settime", "true"), c)
 	if !errdefs.IsInvalidArgument(err) || !strings.Contains(err.Error(), "1400000") {

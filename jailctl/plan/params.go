@@ -37,9 +37,29 @@ type value struct {
 	addrs []netip.Addr
 }
 
+// Params are the jail parameters of a kernel.
+type Params interface {
+	// Param describes a parameter; false if the kernel does not know it.
+	Param(name string) (kernel.ParamInfo, bool)
+	// All describes all of them, by name.
+	All() map[string]kernel.ParamInfo
+}
+
+// ParamMap are Params that were read before.
+type ParamMap map[string]kernel.ParamInfo
+
+// Param implements Params.
+func (m ParamMap) Param(name string) (kernel.ParamInfo, bool) {
+	info, ok := m[name]
+	return info, ok
+}
+
+// All implements Params.
+func (m ParamMap) All() map[string]kernel.ParamInfo { return m }
+
 // params are the parameters of a jail that have been set so far.
 type params struct {
-	known   map[string]kernel.ParamInfo
+	known   Params
 	guessed bool // known is not of a running kernel
 	release int
 	set     map[string]setting
@@ -49,7 +69,7 @@ type params struct {
 func newParams(f Facts) *params {
 	p := &params{known: f.Params, release: f.Release, set: make(map[string]setting), needed: make(map[string]string)}
 	if p.known == nil {
-		p.known, p.guessed = kernel.BuiltinParams(), true
+		p.known, p.guessed = ParamMap(kernel.BuiltinParams()), true
 	}
 	return p
 }
@@ -105,7 +125,7 @@ func (p *params) has(name string) bool {
 
 // knows reports whether the kernel has a parameter without loading anything.
 func (p *params) knows(name string) bool {
-	_, ok := p.known[name]
+	_, ok := p.known.Param(name)
 	return ok
 }
 
@@ -116,7 +136,7 @@ func (p *params) lookup(name, field string) (kernel.ParamInfo, string, error) {
 		return kernel.ParamInfo{}, "", invalid(field, "the parameter %s can't be set: %s", name, why)
 	}
 	provided, fromModule := moduleParams[name]
-	if info, ok := p.known[name]; ok {
+	if info, ok := p.known.Param(name); ok {
 		if info.ReadOnly {
 			return info, "", invalid(field, "the parameter %s is read-only", name)
 		}
@@ -132,8 +152,10 @@ func (p *params) lookup(name, field string) (kernel.ParamInfo, string, error) {
 		}
 		return info, provided.module, nil
 	}
-	if base, key, ok := strings.Cut(name, "."); ok && p.known[base].Kind == kernel.KindKeyValue && key != "" && !strings.ContainsAny(key, "=\n\x00") {
-		return p.known[base], "", nil
+	if base, key, ok := strings.Cut(name, "."); ok && key != "" && !strings.ContainsAny(key, "=\n\x00") {
+		if info, ok := p.known.Param(base); ok && info.Kind == kernel.KindKeyValue {
+			return info, "", nil
+		}
 	}
 	if why, ok := jailCommandParams[name]; ok || strings.HasPrefix(name, "exec.") {
 		if !ok {
@@ -150,7 +172,7 @@ func (p *params) lookup(name, field string) (kernel.ParamInfo, string, error) {
 // similar suggests parameters that end like an unknown one.
 func (p *params) similar(name string) string {
 	last := name[strings.LastIndexByte(name, '.')+1:]
-	for _, k := range slices.Sorted(maps.Keys(p.known)) {
+	for _, k := range slices.Sorted(maps.Keys(p.known.All())) {
 		if strings.EqualFold(strings.ReplaceAll(k[strings.LastIndexByte(k, '.')+1:], "_", ""), strings.ReplaceAll(last, "_", "")) {
 			return fmt.Sprintf("; is it %s", k)
 		}

@@ -18,7 +18,7 @@ type Facts struct {
 	// Params are the jail parameters that the kernel knows. Those of modules
 	// that are not loaded are missing, and the plan names the modules. Nil: the
 	// parameters of FreeBSD 15.1, to explain a plan on another system.
-	Params map[string]kernel.ParamInfo
+	Params Params
 	// Release is kern.osreldate; 0 is unknown.
 	Release int
 	// Racct tells whether resource accounting is on (kern.racct.enable).

@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "write the golden plans anew")
 
 // machine is a FreeBSD 15.1 with everything on and nothing Linux.
 func machine() Facts {
-	return Facts{Params: kernel.BuiltinParams(), Release: 1501501, Racct: true}
+	return Facts{Params: ParamMap(kernel.BuiltinParams()), Release: 1501501, Racct: true}
 }
 
 func config() Config {
@@ -173,7 +173,7 @@ func TestNew_WithoutFacts_NamesModules(t *testing.T) {
 func TestNew_ParameterOfModule_NamesModule(t *testing.T) {
 	c := config()
 	for _, name := range []string{"allow.mount.zfs", "allow.mount.nullfs", "linux.osrelease"} {
-		delete(c.Facts.Params, name)
+		delete(c.Facts.Params.(ParamMap), name)
 	}
 	p, err := New(annotated("org.freebsd.jail.allow.mount.zfs", "true", "org.freebsd.jail.allow.mount.nullfs", "1",
 		"org.freebsd.jail.linux.osrelease", "5.15.0"), c)
@@ -188,7 +188,7 @@ func TestNew_ParameterOfModule_NamesModule(t *testing.T) {
 // A default of ours that an older kernel doesn't know must not fail the jail.
 func TestNew_OldKernel_LeavesDefaultsOut(t *testing.T) {
 	c := config()
-	delete(c.Facts.Params, "sysvmsg")
+	delete(c.Facts.Params.(ParamMap), "sysvmsg")
 	p, err := New(base(), c)
 	if err != nil {
 		t.Fatal(err)

@@ -1,24 +1,19 @@
 package stage
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
-	"syscall"
+	"os"
+
+	"jailshim/jailctl/kernel"
 )
 
 // Config tells a stage which process to become.
 type Config struct {
-	// JID is the jail to attach to. Where jails have descriptors, one comes
-	// with the Config and is used instead.
-	JID int
-	// Loopback asks for lo0 in the jail's own network.
-	Loopback bool
-	// Run asks to go on at once, without waiting for Go.
-	Run bool
-	// Listen is the number of the descriptor on which Go arrives; 0 for the
-	// socket pair.
-	Listen int
+	// JID is the jail to attach to, Jail its descriptor where jails have such.
+	JID  int
+	Jail *os.File
+	// Network is what the process asks of the jail's own network.
+	Network []kernel.Request
 
 	Args       []string // at least one; the program is looked up in PATH of Env
 	Env        []string
@@ -29,88 +24,113 @@ type Config struct {
 	Rlimits    []Rlimit
 	NoNewPrivs bool
 	LoginClass string // empty: keep
-	// Keep is how many descriptors above the three streams stay open for the
-	// program.
-	Keep int
-	// Hooks run in the jail right before the program.
-	Hooks []Hook
+
+	// Stdin, Stdout and Stderr are the program's. Nil is /dev/null. With
+	// Terminal all are the terminal's slave.
+	Stdin, Stdout, Stderr *os.File
+	Terminal              bool
+	// Keep are passed on to the program, from descriptor 3 on.
+	Keep []*os.File
+
+	// Wait makes the stage wait for Go, or, with a Listener, for somebody who calls
+	// GoAt.
+	Wait     bool
+	Listener *os.File
 }
 
 // Rlimit is a resource limit by its number in sys/resource.h.
 type Rlimit struct {
-	Resource   int
-	Soft, Hard uint64 // ^uint64(0) is no limit
+	Resource int
+	kernel.Rlimit
 }
 
-// Hook is a program that runs in the jail and reads State.
-type Hook struct {
-	Path      string
-	Args, Env []string
-	Seconds   int // 0: no timeout
-	State     []byte
-}
+// name is the title of a stage in process lists.
+const name = "jailshim: first stage"
 
-// Reply is what a stage answers: it went well, or Step failed.
-type Reply struct {
-	Step    string        // what failed; empty if nothing did
-	Errno   syscall.Errno // 0 if it was not a system call's
-	Text    string
-	Missing bool // the program, or its folder, does not exist or can't be run
-}
-
-// Error is a Reply that tells of a failure.
-type Error struct{ Reply }
-
-func (e *Error) Error() string { return e.Step + ": " + e.Text }
-
-// Unwrap returns the system call's error, if it was one.
-func (e *Error) Unwrap() error {
-	if e.Errno == 0 {
-		return nil
+// script is all that a stage does. The files are the caller's descriptors that
+// become the child's: streams, Keep, then the others, the last being the socket.
+func (c *Config) script(files []int) *kernel.Script {
+	keep := streams + len(c.Keep)
+	listener, jail := -1, -1
+	next := keep
+	if c.Listener != nil {
+		listener = next
+		next++
 	}
-	return e.Errno
+	if c.Jail != nil {
+		jail = next
+	}
+	s := new(kernel.Script)
+	s.Descriptors(files, keep)
+	s.Title(name)
+	s.Session(c.Terminal)
+	s.AnyCPU()
+	s.Attach(c.JID, jail)
+	s.Requests(c.Network)
+	s.Find(c.Args[0], c.Cwd, c.Env)
+	if c.Wait {
+		s.Ready()
+		s.Await()
+	}
+	if listener >= 0 {
+		s.Accept(listener)
+	}
+	c.become(s)
+	s.Exec(c.Args, c.Env)
+	return s
 }
 
-// message limits what a stage or its runtime reads at once: a Config holds a
-// whole environment and hook states.
-const maxMessage = 4 << 20
+// streams are the standard input, output and error.
+const streams = 3
 
-// writeMessage writes v as JSON after its length in four bytes.
-func writeMessage(w io.Writer, v any) error {
-	b, err := encodeMessage(v)
+// become gives the process the attributes of the program. The order matters: the
+// login class and hard limits need root, and what comes after the user id has
+// changed must not.
+func (c *Config) become(s *kernel.Script) {
+	if c.LoginClass != "" {
+		s.LoginClass(c.LoginClass)
+	}
+	for _, l := range c.Rlimits {
+		s.Rlimit(l.Resource, l.Rlimit)
+	}
+	if c.Umask != nil {
+		s.Umask(int(*c.Umask))
+	}
+	if c.NoNewPrivs {
+		s.NoNewPrivs()
+	}
+	s.User(c.UID, c.GID, c.Groups)
+	s.Chdir(c.Cwd)
+}
+
+// files returns the descriptors of script, without the socket.
+func (c *Config) files(null *os.File) []int {
+	var fds []int
+	for _, f := range []*os.File{c.Stdin, c.Stdout, c.Stderr} {
+		if f == nil {
+			f = null
+		}
+		fds = append(fds, int(f.Fd()))
+	}
+	for _, f := range c.Keep {
+		fds = append(fds, int(f.Fd()))
+	}
+	for _, f := range []*os.File{c.Listener, c.Jail} {
+		if f != nil {
+			fds = append(fds, int(f.Fd()))
+		}
+	}
+	return fds
+}
+
+// null opens /dev/null if a stream is missing.
+func (c *Config) null() (*os.File, error) {
+	if c.Stdin != nil && c.Stdout != nil && c.Stderr != nil {
+		return nil, nil
+	}
+	f, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
-		return err
+		return nil, fmt.Errorf("streams of the first stage: %w", err)
 	}
-	_, err = w.Write(b)
-	return err
-}
-
-func encodeMessage(v any) ([]byte, error) {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
-	}
-	if len(b) > maxMessage {
-		return nil, fmt.Errorf("message of %d bytes: more than %d", len(b), maxMessage)
-	}
-	n := len(b)
-	return append([]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}, b...), nil
-}
-
-// readMessage reads what writeMessage wrote. At the end of the stream it returns
-// io.EOF.
-func readMessage(r io.Reader, v any) error {
-	var head [4]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
-		return err
-	}
-	n := int(head[0])<<24 | int(head[1])<<16 | int(head[2])<<8 | int(head[3])
-	if n > maxMessage {
-		return fmt.Errorf("message of %d bytes: more than %d", n, maxMessage)
-	}
-	b := make([]byte, n)
-	if _, err := io.ReadFull(r, b); err != nil {
-		return fmt.Errorf("message of %d bytes: %w", n, io.ErrUnexpectedEOF)
-	}
-	return json.Unmarshal(b, v)
+	return f, nil
 }

@@ -1,78 +1,83 @@
 package stage
 
 import (
-	"bytes"
-	"errors"
-	"io"
-	"reflect"
+	"os"
+	"slices"
+	"strings"
 	"testing"
+
+	"jailshim/jailctl/kernel"
 )
 
-func TestMessage_RoundTrip_Same(t *testing.T) {
-	mask := uint32(0o27)
-	want := Config{JID: 7, Args: []string{"sh", "-c", "x"}, Env: []string{"A=b"}, Cwd: "/", Groups: []int{1, 2}, Umask: &mask,
-		Rlimits: []Rlimit{{8, 1, ^uint64(0)}}, Hooks: []Hook{{Path: "/h", State: []byte("{}")}}}
-	var b bytes.Buffer
-	if err := writeMessage(&b, want); err != nil {
-		t.Fatal(err)
-	}
-	whole := b.Bytes()
-	var got Config
-	if err := readMessage(bytes.NewReader(whole), &got); err != nil {
-		t.Fatal(err)
-	}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("got %+v, want %+v", got, want)
-	}
-	for n := range len(whole) {
-		err := readMessage(bytes.NewReader(whole[:n]), &got)
-		if n == 0 && !errors.Is(err, io.EOF) || n > 0 && !errors.Is(err, io.ErrUnexpectedEOF) {
-			t.Errorf("first %d bytes: got error %v", n, err)
+// full is a Config with all that there is.
+func full(t *testing.T) *Config {
+	t.Helper()
+	open := func() *os.File {
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			t.Fatal(err)
 		}
+		t.Cleanup(func() { f.Close() })
+		return f
+	}
+	mask := uint32(0o27)
+	return &Config{
+		JID: 7, Jail: open(), Network: []kernel.Request{{Domain: 2, Ioctl: 1, Data: []byte{0}, What: "bring up lo0"}},
+		Args: []string{"sh", "-c", "x"}, Env: []string{"PATH=/a:/b"}, Cwd: "/home", UID: 1, GID: 2, Groups: []int{3},
+		Umask: &mask, Rlimits: []Rlimit{{8, kernel.Rlimit{Soft: 1, Hard: 2}}}, NoNewPrivs: true, LoginClass: "daemon",
+		Stdin: open(), Stdout: open(), Stderr: open(), Terminal: true, Keep: []*os.File{open(), open()},
+		Wait: true, Listener: open(),
 	}
 }
 
-func TestMessage_TooLong_Refused(t *testing.T) {
-	if err := readMessage(bytes.NewReader([]byte{0xff, 0xff, 0xff, 0xff}), new(Config)); err == nil {
-		t.Error("a message of 4 GiB was accepted")
+// The order is what keeps the host safe: descriptors go before the jail is entered,
+// and root's rights go last.
+func TestScript_Order(t *testing.T) {
+	c := full(t)
+	files := c.files(nil)
+	if len(files) != streams+2+2 {
+		t.Fatalf("descriptors %v", files)
 	}
-	if err := writeMessage(io.Discard, make([]byte, maxMessage)); err == nil {
-		t.Error("a message was sent that nobody reads")
+	if slices.Contains(files[streams:], -1) {
+		t.Errorf("descriptors %v", files)
+	}
+	steps := slices.Compact(c.script(append(files, 99)).Steps())
+	want := []string{
+		"move a descriptor", "set up a descriptor", "close descriptors", "set the title", "begin a session", "set the controlling terminal",
+		"reset the processor set", "attach to the jail", "bring up lo0: open a socket", "bring up lo0", "close sockets",
+		`find program "sh" in PATH "/a:/b"`, "answer", "wait", "close the control socket", "wait for a connection",
+		`set login class "daemon"`, "set resource limit 8", "set the umask", "forbid new privileges",
+		"set groups", "become group 2", "become user 1", "change to the working directory /home", `exec "sh"`,
+	}
+	// Whether descriptors must be moved depends on their numbers.
+	want, steps = without(want, "move a descriptor"), without(steps, "move a descriptor")
+	if !slices.Equal(steps, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(steps, "\n"), strings.Join(want, "\n"))
 	}
 }
 
-func TestEnviron_LastSettingCounts(t *testing.T) {
-	got, ok := environ([]string{"PATH=/a", "X=PATH=/b", "PATH=/c", "PATHS=/d"}, "PATH")
-	if got != "/c" || !ok {
-		t.Errorf("got %q, %v", got, ok)
-	}
-	if _, ok := environ(nil, "PATH"); ok {
-		t.Error("found in an empty environment")
-	}
+func without(list []string, s string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(x string) bool { return x == s })
 }
 
-func TestLookup(t *testing.T) {
-	for _, tt := range []struct {
-		name    string
-		config  Config
-		want    string
-		missing bool
-	}{
-		{"by path", Config{Args: []string{"/bin/sh"}, Cwd: "/"}, "/bin/sh", false},
-		{"by relative path", Config{Args: []string{"bin/sh"}, Cwd: "/"}, "/bin/sh", false},
-		{"in PATH", Config{Args: []string{"sh"}, Env: []string{"PATH=/nowhere:/bin"}, Cwd: "/"}, "/bin/sh", false},
-		{"in an empty element of PATH", Config{Args: []string{"sh"}, Env: []string{"PATH="}, Cwd: "/bin"}, "/bin/sh", false},
-		{"without PATH", Config{Args: []string{"env"}, Cwd: "/"}, "/usr/bin/env", false},
-		{"a folder", Config{Args: []string{"/bin/"}, Cwd: "/"}, "", true},
-		{"a file that is no program", Config{Args: []string{"/etc/passwd"}, Cwd: "/"}, "", true},
-		{"nothing", Config{Args: []string{"/no/such"}, Cwd: "/"}, "", true},
-		{"nothing in PATH", Config{Args: []string{"no-such"}, Env: []string{"PATH=/bin"}, Cwd: "/"}, "", true},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			got, err := (&child{config: tt.config}).lookup()
-			if got != tt.want || (err != nil) != tt.missing || err != nil && !err.Missing {
-				t.Errorf("got %q, %v", got, err)
-			}
-		})
+// An exec waits for nobody, and what is not asked for is not done.
+func TestScript_OfAnExec(t *testing.T) {
+	c := &Config{JID: 7, Args: []string{"/bin/sh"}, Cwd: "/"}
+	null, err := c.null()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	files := c.files(null)
+	if len(files) != streams || files[0] != files[2] {
+		t.Errorf("descriptors %v", files)
+	}
+	got := slices.Compact(without(c.script(append(files, 99)).Steps(), "move a descriptor"))
+	want := []string{
+		"set up a descriptor", "close descriptors", "set the title", "begin a session", "reset the processor set", "attach to the jail",
+		`find program "/bin/sh"`, "set groups", "become group 0", "become user 0", "change to the working directory /", `exec "/bin/sh"`,
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 }

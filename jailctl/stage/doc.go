@@ -1,24 +1,20 @@
 // Package stage is the first stage of a container's process: what runs, as the
 // process's later pid, between the fork and the user's program.
 //
-// The runtime starts its own executable again (see [Spawn]); the new process
-// sees from its name that it is a stage and calls [Main]. All attributes of a
-// FreeBSD process belong to the process and not to its threads, so a program
-// with many threads may attach itself to a jail, drop its privileges and
-// execute another program, which keeps its pid.
+// A stage is a child of the runtime that does nothing but system calls, all worked
+// out before the fork ([jailshim/jailctl/kernel.Script]): it attaches itself to the
+// jail, sets up the jail's network, finds the program, waits until it is told to go
+// on, takes on the process's attributes and executes the program. No file of the
+// image is needed for it but the program.
 //
 // The two speak over a socket pair:
 //
-//	runtime → stage   Config, and the jail's descriptor where there are such
-//	stage → runtime   Reply: it is in the jail and has found the program, or not
-//	runtime → stage   a Go message, unless Config.Run
-//	stage → runtime   Reply with the error if the program could not be executed;
-//	                  end of file when it was
+//	stage → runtime   it is in the jail and has found the program, or could not
+//	runtime → stage   go on; end of file instead makes the stage end
+//	stage → runtime   what could not be done; end of file when the program runs
 //
-// A process that must outlive its maker (the OCI command's create ends before
-// start is called) waits for Go on a socket with a name instead: Config.Listen.
-// If the runtime's end closes before Go, the stage ends.
-//
-// The package imports little, because all it imports is initialised before the
-// user's program can run.
+// A process that must outlive its maker (the OCI command's create ends before start
+// is called) is told once to go on, and then waits on a socket with a name for the
+// same conversation with whoever starts it: see [Config.Listener] and [GoAt]. The
+// process of an exec does not wait.
 package stage

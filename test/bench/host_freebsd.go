@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"jailshim/jailctl/kernel"
-	"jailshim/jailctl/stage"
 	"jailshim/test/daemon"
 )
 
@@ -61,15 +60,6 @@ func (c *config) prepare(d *daemon.Daemon) {
 	if c.runj != "" {
 		c.theirs = runjRuntime
 		d.Path = append(d.Path, c.runj)
-	}
-}
-
-// becomeStage turns a process that was started as a container's first stage into
-// that, and does not return then: to measure the driver without the shim, the
-// bench makes containers itself.
-func becomeStage(args []string) {
-	if stage.Is(args) {
-		stage.Main(args)
 	}
 }
 

@@ -42,9 +42,6 @@ func (*hostConfig) flags() {}
 
 func (*config) prepare(*daemon.Daemon) {}
 
-// becomeStage does nothing: containers have no first stage of ours here.
-func becomeStage([]string) {}
-
 // hostMeasures measures what there is on this system alone.
 func (*bench) hostMeasures(*report) error { return nil }
 

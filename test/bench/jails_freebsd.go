@@ -60,9 +60,11 @@ func (b *bench) newJails() (_ *jails, retErr error) {
 	if j.root, err = b.client.SnapshotService(b.snapshotter).Mounts(b.ctx, j.container.ID()); err != nil {
 		return nil, err
 	}
-	if j.facts.Params, err = kernel.Params(); err != nil {
+	known, err := kernel.Params()
+	if err != nil {
 		return nil, err
 	}
+	j.facts.Params = plan.ParamMap(known)
 	if j.facts.Release, err = kernel.Osreldate(); err != nil {
 		return nil, err
 	}

@@ -31,7 +31,6 @@ type config struct {
 }
 
 func main() {
-	becomeStage(os.Args)
 	var c config
 	flag.StringVar(&c.bin, "bin", "bin", "folder of our programs, with the tools below it")
 	flag.StringVar(&c.docs, "docs", "", "folder to write "+page+".json, .md and .svg to; empty: don't")

@@ -1,0 +1,82 @@
+package jailctl
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"jailshim/jailctl/kernel"
+	"jailshim/jailctl/plan"
+)
+
+// machine is what is known of the machine, as far as it was asked for: of some
+// seventy parameters that a kernel has, a container sets a few.
+type machine struct {
+	mu     sync.Mutex // guards the field below
+	params map[string]kernel.ParamInfo
+}
+
+// plan plans a container whose root is at a path of the host.
+func (m *machine) plan(spec *specs.Spec, c plan.Config, root string) (*plan.Plan, error) {
+	params := &question{machine: m}
+	f, err := m.facts(root)
+	if err != nil {
+		return nil, err
+	}
+	f.Params = params
+	c.Facts = f
+	p, err := plan.New(spec, c)
+	if params.err != nil {
+		return nil, params.err
+	}
+	return p, err
+}
+
+// facts are those without the parameters.
+func (m *machine) facts(root string) (plan.Facts, error) {
+	release, err := kernel.Osreldate()
+	return plan.Facts{
+		Release: release,
+		Racct:   kernel.RacctEnabled(),
+		Linux:   func(program string) bool { return linuxProgram(root, program) },
+	}, err
+}
+
+// question is the parameters as one plan asks for them.
+type question struct {
+	machine *machine
+	err     error // the kernel did not answer
+}
+
+// Param implements plan.Params. What the kernel does not know is asked for again
+// the next time, since it may come with a module.
+func (q *question) Param(name string) (kernel.ParamInfo, bool) {
+	q.machine.mu.Lock()
+	defer q.machine.mu.Unlock()
+	info, ok := q.machine.params[name]
+	if ok {
+		return info, true
+	}
+	info, err := kernel.LookupParam(name)
+	if err == nil {
+		q.machine.params[name] = info
+	} else if !errors.Is(err, errMissing) {
+		q.err = fmt.Errorf("jail parameter %q: %w", name, err)
+	}
+	return info, err == nil
+}
+
+// All implements plan.Params.
+func (q *question) All() map[string]kernel.ParamInfo {
+	all, err := kernel.Params()
+	if err != nil {
+		q.err = err
+	}
+	q.machine.mu.Lock()
+	defer q.machine.mu.Unlock()
+	maps.Copy(q.machine.params, all)
+	return all
+}

@@ -1,0 +1,157 @@
+package kernel
+
+import (
+	"runtime"
+	"syscall"
+	"unsafe"
+)
+
+// The Go runtime's own preparation of a fork, which package syscall uses and
+// others may: see the comments at these functions in the runtime (proc.go).
+
+//go:linkname runtimeBeforeFork syscall.runtime_BeforeFork
+func runtimeBeforeFork()
+
+//go:linkname runtimeAfterFork syscall.runtime_AfterFork
+func runtimeAfterFork()
+
+//go:linkname runtimeAfterForkInChild syscall.runtime_AfterForkInChild
+func runtimeAfterForkInChild()
+
+// Fork makes a child that does the script, and returns its pid. The caller waits
+// for it, whatever becomes of it. The limit of open files is the caller's, which Go
+// raises at start, unless the script sets one.
+func (s *Script) Fork() (int, error) {
+	if s.err != nil {
+		return 0, s.err
+	}
+	pid, errno := s.fork()
+	runtime.KeepAlive(s)
+	if errno != 0 {
+		return 0, newError("fork", "", errno)
+	}
+	return pid, nil
+}
+
+// fork forks, and is the child. In it nothing may be allocated, no pointer stored,
+// no function called but the system call and what the compiler puts inline: hence
+// one long function.
+//
+//go:norace
+//go:noinline
+func (s *Script) fork() (int, syscall.Errno) {
+	var (
+		control         = uintptr(s.control)
+		found           uintptr // the path of the program
+		missing         = syscall.ENOENT
+		st              *step
+		r, n, fd, digit uintptr
+		errno, allowed  syscall.Errno
+		mode            uint16
+		text            *[len(PIDMark)]byte
+	)
+	runtimeBeforeFork()
+	r, _, errno = syscall.RawSyscall6(sysFork, 0, 0, 0, 0, 0, 0)
+	if errno != 0 || r != 0 {
+		runtimeAfterFork()
+		return int(r), errno
+	}
+	runtimeAfterForkInChild()
+	for i := range s.steps {
+		st, errno = &s.steps[i], 0
+		switch st.op {
+		case opCall:
+			r, _, errno = syscall.RawSyscall6(st.trap, st.args[0].n+uintptr(st.args[0].p), st.args[1].n+uintptr(st.args[1].p),
+				st.args[2].n+uintptr(st.args[2].p), st.args[3].n+uintptr(st.args[3].p), st.args[4].n+uintptr(st.args[4].p), st.args[5].n)
+		case opSocket:
+			r, _, errno = syscall.RawSyscall6(st.trap, st.args[0].n, st.args[1].n, st.args[2].n, 0, 0, 0)
+			if errno == 0 && r != st.args[3].n {
+				_, _, errno = syscall.RawSyscall6(sysFcntl, r, fDup2FDCloexec, st.args[3].n, 0, 0, 0)
+				syscall.RawSyscall6(sysClose, r, 0, 0, 0, 0, 0)
+			}
+		case opPid:
+			n, _, _ = syscall.RawSyscall6(st.trap, 0, 0, 0, 0, 0, 0)
+			text = (*[len(PIDMark)]byte)(st.args[0].p)
+			digit = 1
+			for n/digit >= 10 {
+				digit *= 10
+			}
+			for j := range text {
+				text[j] = 0
+				if digit > 0 {
+					text[j] = byte('0' + n/digit%10)
+				}
+				digit /= 10
+			}
+		case opFind:
+			if found != 0 {
+				continue
+			}
+			_, _, errno = syscall.RawSyscall6(st.trap, st.args[0].n, uintptr(st.args[1].p), uintptr(st.args[2].p), 0, 0, 0)
+			mode = uint16(s.stat[offStatMode]) | uint16(s.stat[offStatMode+1])<<8
+			switch {
+			case errno == 0 && mode&statTypeMask == statRegular && mode&statExecute != 0:
+				found = uintptr(st.args[1].p)
+			case errno == 0 || errno == syscall.EACCES:
+				missing = syscall.EACCES
+			}
+			continue
+		case opFound:
+			if found == 0 {
+				errno = missing
+			}
+		case opReady:
+			_, _, errno = syscall.RawSyscall6(sysWrite, control, uintptr(unsafe.Pointer(&s.answer)), answerSize, 0, 0, 0)
+		case opAwait:
+			for {
+				n, _, errno = syscall.RawSyscall6(sysRead, control, uintptr(unsafe.Pointer(&s.received)), 1, 0, 0, 0)
+				if errno != syscall.EINTR {
+					break
+				}
+			}
+			if errno != 0 || n == 0 {
+				syscall.RawSyscall6(sysExit, ScriptFailed, 0, 0, 0, 0, 0)
+			}
+		case opAccept:
+			for {
+				fd, _, errno = syscall.RawSyscall6(sysAccept4, st.args[0].n, 0, 0, sockCloexec, 0, 0)
+				if errno == syscall.EINTR || errno == syscall.ECONNABORTED {
+					continue
+				}
+				if errno != 0 {
+					syscall.RawSyscall6(sysExit, ScriptFailed, 0, 0, 0, 0, 0)
+				}
+				n, _, errno = syscall.RawSyscall6(sysRead, fd, uintptr(unsafe.Pointer(&s.received)), 1, 0, 0, 0)
+				if errno == 0 && n == 1 {
+					control = fd
+					break
+				}
+				// Whoever it was went away again.
+				syscall.RawSyscall6(sysClose, fd, 0, 0, 0, 0, 0)
+			}
+		case opExec:
+			_, _, errno = syscall.RawSyscall6(st.trap, found, uintptr(st.args[1].p), uintptr(st.args[2].p), 0, 0, 0)
+		}
+		for _, allowed = range st.allow {
+			if errno == allowed {
+				errno = 0
+			}
+		}
+		if errno == 0 {
+			continue
+		}
+		for j := range 4 {
+			s.answer[offAnswerErrno+j] = byte(errno >> (8 * j))
+		}
+		if st.op == opFound || st.op == opExec {
+			s.answer[offAnswerProgram] = 1
+		}
+		// Nobody may be there to read it.
+		syscall.RawSyscall6(sysWrite, control, uintptr(unsafe.Pointer(&s.answer)), answerSize, 0, 0, 0)
+		syscall.RawSyscall6(sysWrite, control, uintptr(unsafe.Pointer(unsafe.StringData(st.what))), uintptr(len(st.what)), 0, 0, 0)
+		syscall.RawSyscall6(sysExit, ScriptFailed, 0, 0, 0, 0, 0)
+	}
+	for {
+		syscall.RawSyscall6(sysExit, 0, 0, 0, 0, 0, 0)
+	}
+}
