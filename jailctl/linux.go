@@ -40,6 +40,9 @@ func linuxProgram(root, program string) bool {
 		if p.Type != elf.PT_INTERP {
 			continue
 		}
+		if p.Filesz > maxInterp {
+			return false // the size is the image's word, and no path is so long
+		}
 		b := make([]byte, p.Filesz)
 		if _, err := p.ReadAt(b, 0); err == nil {
 			interp := strings.TrimRight(string(b), "\x00")
@@ -48,3 +51,6 @@ func linuxProgram(root, program string) bool {
 	}
 	return false
 }
+
+// maxInterp is the longest path of an interpreter that the kernel takes (MAXPATHLEN).
+const maxInterp = 1024
