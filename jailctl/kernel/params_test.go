@@ -181,3 +181,11 @@ func FuzzDecodeParam(f *testing.F) {
 		}
 	})
 }
+
+func TestIsNode(t *testing.T) {
+	for format, want := range map[string]bool{"": false, "\x01\x00\x00": false, "\x01\x00\x00\x80N\x00": true, "\x03\x00\x00\x80A\x00": false} {
+		if got := isNode([]byte(format)); got != want {
+			t.Errorf("%q: %v", format, got)
+		}
+	}
+}

@@ -33,9 +33,18 @@ func (s *Script) Find(name, cwd string, env []string) {
 		if !path.IsAbs(c) {
 			c = path.Join(cwd, c)
 		}
-		s.add(what, sysFstatat, number(atFDCWD), address(s.text(c)), address(s.stat[:])).op = opFind
+		s.add(what, sysFstatat, number(atFDCWD), address(s.text(c)), address(s.scratch[:])).op = opFind
 	}
 	s.add(what, 0).op = opFound
+}
+
+// isProgram reports whether a struct stat is that of a file that somebody may
+// execute. It is called in the child.
+//
+//go:nosplit
+func isProgram(stat *[statSize]byte) bool {
+	mode := uint16(stat[offStatMode]) | uint16(stat[offStatMode+1])<<8
+	return mode&statTypeMask == statRegular && mode&statExecute != 0
 }
 
 // lookupEnv returns the value of a variable; the last setting counts.

@@ -30,9 +30,8 @@ type Script struct {
 
 	// What the child itself writes. Nothing of it is a pointer: the collector may
 	// have been at work during the fork.
-	answer   [answerSize]byte
-	stat     [statSize]byte
-	received [1]byte
+	answer  [answerSize]byte
+	scratch [statSize]byte // what it reads: a struct stat, or a byte
 }
 
 // ScriptFailed is the exit status of a child that could not do a step.
@@ -262,6 +261,19 @@ func ReadAnswer(r io.Reader) error {
 		return err
 	}
 	return &StepError{Step: string(what), Errno: errno, Program: head[offAnswerProgram] != 0}
+}
+
+// putAnswer makes an answer of the outcome of a step. It is called in the child.
+//
+//go:nosplit
+func putAnswer(b *[answerSize]byte, errno syscall.Errno, o op) {
+	for i := range 4 {
+		b[offAnswerErrno+i] = byte(errno >> (8 * i))
+	}
+	b[offAnswerProgram] = 0
+	if o == opFound || o == opExec {
+		b[offAnswerProgram] = 1
+	}
 }
 
 // maxWhat bounds the text of an answer: it may hold a path or a variable.

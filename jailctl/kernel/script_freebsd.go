@@ -34,8 +34,8 @@ func (s *Script) Fork() (int, error) {
 }
 
 // fork forks, and is the child. In it nothing may be allocated, no pointer stored,
-// no function called but the system call and what the compiler puts inline: hence
-// one long function.
+// no function called but the system call and those that need no stack of their own
+// (go:nosplit): hence one long function.
 //
 //go:norace
 //go:noinline
@@ -47,7 +47,6 @@ func (s *Script) fork() (int, syscall.Errno) {
 		st              *step
 		r, n, fd, digit uintptr
 		errno, allowed  syscall.Errno
-		mode            uint16
 		text            *[len(PIDMark)]byte
 	)
 	runtimeBeforeFork()
@@ -88,9 +87,8 @@ func (s *Script) fork() (int, syscall.Errno) {
 				continue
 			}
 			_, _, errno = syscall.RawSyscall6(st.trap, st.args[0].n, uintptr(st.args[1].p), uintptr(st.args[2].p), 0, 0, 0)
-			mode = uint16(s.stat[offStatMode]) | uint16(s.stat[offStatMode+1])<<8
 			switch {
-			case errno == 0 && mode&statTypeMask == statRegular && mode&statExecute != 0:
+			case errno == 0 && isProgram(&s.scratch):
 				found = uintptr(st.args[1].p)
 			case errno == 0 || errno == syscall.EACCES:
 				missing = syscall.EACCES
@@ -104,7 +102,7 @@ func (s *Script) fork() (int, syscall.Errno) {
 			_, _, errno = syscall.RawSyscall6(sysWrite, control, uintptr(unsafe.Pointer(&s.answer)), answerSize, 0, 0, 0)
 		case opAwait:
 			for {
-				n, _, errno = syscall.RawSyscall6(sysRead, control, uintptr(unsafe.Pointer(&s.received)), 1, 0, 0, 0)
+				n, _, errno = syscall.RawSyscall6(sysRead, control, uintptr(unsafe.Pointer(&s.scratch)), 1, 0, 0, 0)
 				if errno != syscall.EINTR {
 					break
 				}
@@ -121,7 +119,7 @@ func (s *Script) fork() (int, syscall.Errno) {
 				if errno != 0 {
 					syscall.RawSyscall6(sysExit, ScriptFailed, 0, 0, 0, 0, 0)
 				}
-				n, _, errno = syscall.RawSyscall6(sysRead, fd, uintptr(unsafe.Pointer(&s.received)), 1, 0, 0, 0)
+				n, _, errno = syscall.RawSyscall6(sysRead, fd, uintptr(unsafe.Pointer(&s.scratch)), 1, 0, 0, 0)
 				if errno == 0 && n == 1 {
 					control = fd
 					break
@@ -140,12 +138,7 @@ func (s *Script) fork() (int, syscall.Errno) {
 		if errno == 0 {
 			continue
 		}
-		for j := range 4 {
-			s.answer[offAnswerErrno+j] = byte(errno >> (8 * j))
-		}
-		if st.op == opFound || st.op == opExec {
-			s.answer[offAnswerProgram] = 1
-		}
+		putAnswer(&s.answer, errno, st.op)
 		// Nobody may be there to read it.
 		syscall.RawSyscall6(sysWrite, control, uintptr(unsafe.Pointer(&s.answer)), answerSize, 0, 0, 0)
 		syscall.RawSyscall6(sysWrite, control, uintptr(unsafe.Pointer(unsafe.StringData(st.what))), uintptr(len(st.what)), 0, 0, 0)
