@@ -30,8 +30,7 @@ type Script struct {
 
 	// What the child itself writes. Nothing of it is a pointer: the collector may
 	// have been at work during the fork.
-	answer  [answerSize]byte
-	scratch [statSize]byte // what it reads: a struct stat, or a byte
+	scratch [statSize]byte // a struct stat, a byte that it reads, its answer
 }
 
 // ScriptFailed is the exit status of a child that could not do a step.

@@ -99,7 +99,8 @@ func (s *Script) fork() (int, syscall.Errno) {
 				errno = missing
 			}
 		case opReady:
-			_, _, errno = syscall.RawSyscall6(sysWrite, control, uintptr(unsafe.Pointer(&s.answer)), answerSize, 0, 0, 0)
+			putAnswer((*[answerSize]byte)(s.scratch[:]), 0, st.op)
+			_, _, errno = syscall.RawSyscall6(sysWrite, control, uintptr(unsafe.Pointer(&s.scratch)), answerSize, 0, 0, 0)
 		case opAwait:
 			for {
 				n, _, errno = syscall.RawSyscall6(sysRead, control, uintptr(unsafe.Pointer(&s.scratch)), 1, 0, 0, 0)
@@ -138,9 +139,9 @@ func (s *Script) fork() (int, syscall.Errno) {
 		if errno == 0 {
 			continue
 		}
-		putAnswer(&s.answer, errno, st.op)
+		putAnswer((*[answerSize]byte)(s.scratch[:]), errno, st.op)
 		// Nobody may be there to read it.
-		syscall.RawSyscall6(sysWrite, control, uintptr(unsafe.Pointer(&s.answer)), answerSize, 0, 0, 0)
+		syscall.RawSyscall6(sysWrite, control, uintptr(unsafe.Pointer(&s.scratch)), answerSize, 0, 0, 0)
 		syscall.RawSyscall6(sysWrite, control, uintptr(unsafe.Pointer(unsafe.StringData(st.what))), uintptr(len(st.what)), 0, 0, 0)
 		syscall.RawSyscall6(sysExit, ScriptFailed, 0, 0, 0, 0, 0)
 	}
