@@ -1,6 +1,0 @@
-//go:build !freebsd
-
-package netsetup
-
-// Loopback returns [ErrUnsupported].
-func Loopback() error { return ErrUnsupported }
