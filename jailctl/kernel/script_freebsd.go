@@ -60,13 +60,13 @@ func (s *Script) fork() (int, syscall.Errno) {
 		st, errno = &s.steps[i], 0
 		switch st.op {
 		case opCall:
-			r, _, errno = syscall.RawSyscall6(st.trap, st.args[0].n+uintptr(st.args[0].p), st.args[1].n+uintptr(st.args[1].p),
+			_, _, errno = syscall.RawSyscall6(st.trap, st.args[0].n+uintptr(st.args[0].p), st.args[1].n+uintptr(st.args[1].p),
 				st.args[2].n+uintptr(st.args[2].p), st.args[3].n+uintptr(st.args[3].p), st.args[4].n+uintptr(st.args[4].p), st.args[5].n)
 		case opSocket:
 			r, _, errno = syscall.RawSyscall6(st.trap, st.args[0].n, st.args[1].n, st.args[2].n, 0, 0, 0)
 			if errno == 0 && r != st.args[3].n {
 				_, _, errno = syscall.RawSyscall6(sysFcntl, r, fDup2FDCloexec, st.args[3].n, 0, 0, 0)
-				syscall.RawSyscall6(sysClose, r, 0, 0, 0, 0, 0)
+				_, _, _ = syscall.RawSyscall6(sysClose, r, 0, 0, 0, 0, 0)
 			}
 		case opPid:
 			n, _, _ = syscall.RawSyscall6(st.trap, 0, 0, 0, 0, 0, 0)
@@ -109,7 +109,7 @@ func (s *Script) fork() (int, syscall.Errno) {
 				}
 			}
 			if errno != 0 || n == 0 {
-				syscall.RawSyscall6(sysExit, ScriptFailed, 0, 0, 0, 0, 0)
+				_, _, _ = syscall.RawSyscall6(sysExit, ScriptFailed, 0, 0, 0, 0, 0)
 			}
 		case opAccept:
 			for {
@@ -118,7 +118,7 @@ func (s *Script) fork() (int, syscall.Errno) {
 					continue
 				}
 				if errno != 0 {
-					syscall.RawSyscall6(sysExit, ScriptFailed, 0, 0, 0, 0, 0)
+					_, _, _ = syscall.RawSyscall6(sysExit, ScriptFailed, 0, 0, 0, 0, 0)
 				}
 				n, _, errno = syscall.RawSyscall6(sysRead, fd, uintptr(unsafe.Pointer(&s.scratch)), 1, 0, 0, 0)
 				if errno == 0 && n == 1 {
@@ -126,7 +126,7 @@ func (s *Script) fork() (int, syscall.Errno) {
 					break
 				}
 				// Whoever it was went away again.
-				syscall.RawSyscall6(sysClose, fd, 0, 0, 0, 0, 0)
+				_, _, _ = syscall.RawSyscall6(sysClose, fd, 0, 0, 0, 0, 0)
 			}
 		case opExec:
 			_, _, errno = syscall.RawSyscall6(st.trap, found, uintptr(st.args[1].p), uintptr(st.args[2].p), 0, 0, 0)
@@ -141,11 +141,11 @@ func (s *Script) fork() (int, syscall.Errno) {
 		}
 		putAnswer((*[answerSize]byte)(s.scratch[:]), errno, st.op)
 		// Nobody may be there to read it.
-		syscall.RawSyscall6(sysWrite, control, uintptr(unsafe.Pointer(&s.scratch)), answerSize, 0, 0, 0)
-		syscall.RawSyscall6(sysWrite, control, uintptr(unsafe.Pointer(unsafe.StringData(st.what))), uintptr(len(st.what)), 0, 0, 0)
-		syscall.RawSyscall6(sysExit, ScriptFailed, 0, 0, 0, 0, 0)
+		_, _, _ = syscall.RawSyscall6(sysWrite, control, uintptr(unsafe.Pointer(&s.scratch)), answerSize, 0, 0, 0)
+		_, _, _ = syscall.RawSyscall6(sysWrite, control, uintptr(unsafe.Pointer(unsafe.StringData(st.what))), uintptr(len(st.what)), 0, 0, 0)
+		_, _, _ = syscall.RawSyscall6(sysExit, ScriptFailed, 0, 0, 0, 0, 0)
 	}
 	for {
-		syscall.RawSyscall6(sysExit, 0, 0, 0, 0, 0, 0)
+		_, _, _ = syscall.RawSyscall6(sysExit, 0, 0, 0, 0, 0, 0)
 	}
 }

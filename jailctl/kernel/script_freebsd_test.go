@@ -163,8 +163,7 @@ func stageDescriptors() error {
 			b := make([]byte, 16)
 			n, err := unix.Pread(fd, b, 0)
 			if err != nil {
-				n = 0 // Go's own
-				continue
+				continue // Go's own
 			}
 			fmt.Printf("%d:%s ", fd, b[:n])
 		}
