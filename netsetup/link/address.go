@@ -47,17 +47,24 @@ func GetND6(name string) Call {
 
 // EnableIPv6 enables IPv6 on an interface with flags as the answer to [GetND6] shows
 // them, with a link-local address.
-func EnableIPv6(name string, nd6 Call) Call {
-	return setND6(name, le.Uint32(nd6.Data[offNdiFlags:])&^nd6Disabled|nd6AutoLinkLocal|nd6NoDAD)
+func EnableIPv6(name string, nd6 Call) []Call {
+	return enableIPv6(name, le.Uint32(nd6.Data[offNdiFlags:]))
 }
 
-// SetND6 enables IPv6 on a fresh interface: with a link-local address that can be used
-// at once, and deaf to router advertisements. It comes before [Up], which makes the
-// address.
-func SetND6(name string) Call { return setND6(name, nd6PerformNUD|nd6AutoLinkLocal|nd6NoDAD) }
+// FreshIPv6 enables IPv6 on a fresh interface: with a link-local address, and deaf to
+// router advertisements. It comes before [Up], which makes the address.
+func FreshIPv6(name string) []Call { return enableIPv6(name, nd6PerformNUD) }
+
+// enableIPv6 turns duplicate address detection off first: the second call makes the
+// link-local address, and would look for its duplicates, before it heeds its own flags
+// (nd6_ioctl, sys/netinet6/nd6.c).
+func enableIPv6(name string, flags uint32) []Call {
+	flags |= nd6NoDAD
+	return []Call{setND6(name, flags|nd6Disabled), setND6(name, flags&^nd6Disabled|nd6AutoLinkLocal)}
+}
 
 func setND6(name string, flags uint32) Call {
-	// What is 0 besides stays as it is (nd6_ioctl, sys/netinet6/nd6.c).
+	// What is 0 besides stays as it is (nd6_ioctl).
 	c := named(afInet6, siocSIFInfoIn6, in6NdireqSize, name, "enable IPv6 on "+name)
 	le.PutUint32(c.Data[offNdiFlags:], flags)
 	return c

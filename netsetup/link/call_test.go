@@ -70,7 +70,7 @@ func TestCalls_NumbersHoldTheSizes(t *testing.T) {
 		{MoveTo("a", 1), in | out, 90}, {MoveBack("a", 1), in | out, 91},
 		{AddAddress("a", netip.PrefixFrom(a4, 8)), in, 43}, {AddAddress("a", netip.PrefixFrom(a6, 8)), in, 27},
 		{DeleteAddress("a", a4), in, 25}, {DeleteAddress("a", a6), in, 25},
-		{GetND6("a"), in | out, 108}, {SetND6("a"), in | out, 109},
+		{GetND6("a"), in | out, 108}, {FreshIPv6("a")[1], in | out, 109},
 		{AddMember("a", "b"), in, 123}, {DeleteMember("a", "b"), in, 123}, {SetPrivate("a", "b", true), in, 123}, {GetMember("a", "b"), in | out, 123},
 	} {
 		if want := c.direction | uint64(len(c.call.Data))<<16 | 'i'<<8 | c.number; c.call.Request != want {
@@ -111,9 +111,12 @@ func TestFlags_BothHalves(t *testing.T) {
 func TestND6_KeepsTheOtherFlags(t *testing.T) {
 	answer := Call{Data: vector(t, vectorND6)} // 0x29
 	answer.Data[offNdiFlags] |= nd6AcceptRtAdv
-	got := le.Uint32(EnableIPv6("eth0", answer).Data[offNdiFlags:])
-	if want := uint32(nd6PerformNUD | nd6AcceptRtAdv | nd6AutoLinkLocal | nd6NoDAD); got != want {
-		t.Errorf("flags %#x, want %#x", got, want)
+	calls := EnableIPv6("eth0", answer)
+	const kept = nd6PerformNUD | nd6AcceptRtAdv | nd6AutoLinkLocal | nd6NoDAD
+	for i, want := range []uint32{kept | nd6Disabled, kept} {
+		if got := le.Uint32(calls[i].Data[offNdiFlags:]); got != want {
+			t.Errorf("call %d: flags %#x, want %#x", i, got, want)
+		}
 	}
 }
 

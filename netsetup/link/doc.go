@@ -8,7 +8,7 @@
 // container, which needs nothing but the list.
 //
 //	Create → Rename → SetMAC, SetMTU → AddMember → MoveTo          on the host
-//	Rename → AddAddress → SetND6 → Up → AddRoute                   in the jail
+//	Rename → FreshIPv6 → Up → AddAddress → AddRoute                in the jail
 //	Destroy                                                        on the host, always first
 //
 // An interface that moves to another network stack keeps its MAC, MTU, name and

@@ -15,7 +15,7 @@ const MaxUnit = ifMaxUnit
 // Create makes an interface of a kind with the number unit: "epair7" makes epair7a and
 // epair7b, "bridge7" the interface of that name. EEXIST: the number is taken, whatever
 // its interface is called now. EINVAL: the module of the kind is not loaded. Of an
-// epair, IPv6 is disabled until [SetND6].
+// epair, IPv6 is disabled until [FreshIPv6].
 func Create(kind string, unit int) Call {
 	name := fmt.Sprintf("%s%d", kind, unit)
 	return ifreqCall(siocIFCreate2, name, "create "+name)
