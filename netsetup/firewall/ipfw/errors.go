@@ -1,0 +1,36 @@
+package ipfw
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+)
+
+// ErrUnsupported is what the calls of this package return on a system other than
+// FreeBSD. It wraps [errors.ErrUnsupported].
+var ErrUnsupported = fmt.Errorf("ipfw needs FreeBSD: %w", errors.ErrUnsupported)
+
+// ErrNotLoaded means that the module ipfw, or for its NAT ipfw_nat, is not loaded.
+var ErrNotLoaded = errors.New("the module is not loaded")
+
+// ErrOld means a kernel whose ipfw takes an older form of messages.
+var ErrOld = fmt.Errorf("ipfw before FreeBSD 15.0 takes other messages: use pf: %w", errors.ErrUnsupported)
+
+// Error is a failed message to ipfw.
+type Error struct {
+	Op     string // IP_FW_XADD, …
+	Object string // a table or an instance
+	Errno  syscall.Errno
+}
+
+// Error returns operation, object and the errno, in this order.
+func (e *Error) Error() string {
+	s := e.Op
+	if e.Object != "" {
+		s += " " + e.Object
+	}
+	return s + ": " + e.Errno.Error()
+}
+
+// Unwrap returns the errno, for errors.Is.
+func (e *Error) Unwrap() error { return e.Errno }
