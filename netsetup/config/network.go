@@ -27,23 +27,23 @@ type Config struct {
 
 // Network is one network: a bridge with one or two subnets. All fields are filled in.
 type Network struct {
-	Name    string // a letter or digit, then these, "_", "." and "-"; ≤ 63 bytes
-	Bridge  string // name of the host's interface, ≤ 15 bytes; see BridgeName
-	IPv4    Subnet // zero: the network has no IPv4
-	IPv6    Subnet // zero: the network has no IPv6
-	MTU     int
-	NAT     NAT
-	Isolate bool // containers of the network can't reach each other
-	Routes  []Route
-	DNS     DNS
+	Name    string  `json:"name"`          // a letter or digit, then these, "_", "." and "-"; ≤ 63 bytes
+	Bridge  string  `json:"bridge"`        // name of the host's interface, ≤ 15 bytes; see BridgeName
+	IPv4    Subnet  `json:"ipv4,omitzero"` // zero: the network has no IPv4
+	IPv6    Subnet  `json:"ipv6,omitzero"` // zero: the network has no IPv6
+	MTU     int     `json:"mtu"`
+	NAT     NAT     `json:"nat"`
+	Isolate bool    `json:"isolate"` // containers of the network can't reach each other
+	Routes  []Route `json:"routes,omitempty"`
+	DNS     DNS     `json:"dns,omitzero"`
 }
 
 // Subnet is an IPv4 or IPv6 subnet. Its zero value is none.
 type Subnet struct {
-	Prefix  netip.Prefix // masked
-	Gateway netip.Addr   // the bridge's own address, and the containers' default route
-	First   netip.Addr   // range of the addresses that are given to containers which
-	Last    netip.Addr   // ask for none; Gateway may lie in it and is never given
+	Prefix  netip.Prefix `json:"prefix"`  // masked
+	Gateway netip.Addr   `json:"gateway"` // the bridge's own address, and the containers' default route
+	First   netip.Addr   `json:"first"`   // range of the addresses that are given to containers which
+	Last    netip.Addr   `json:"last"`    // ask for none; Gateway may lie in it and is never given
 }
 
 // IsZero tells whether there is no subnet.
@@ -51,14 +51,17 @@ func (s Subnet) IsZero() bool { return !s.Prefix.IsValid() }
 
 // Route is a route that containers get besides the default route.
 type Route struct {
-	Destination netip.Prefix // masked
-	Gateway     netip.Addr   // in one of the network's subnets
+	Destination netip.Prefix `json:"destination"` // masked
+	Gateway     netip.Addr   `json:"gateway"`     // in one of the network's subnets
 }
 
 // DNS is what containers find in /etc/resolv.conf. Without servers, they get the
 // host's; search and options replace the host's if there are any.
 type DNS struct {
-	Servers []netip.Addr
-	Search  []string
-	Options []string
+	Servers []netip.Addr `json:"servers,omitempty"`
+	Search  []string     `json:"search,omitempty"`
+	Options []string     `json:"options,omitempty"`
 }
+
+// IsZero tells whether nothing is said.
+func (d DNS) IsZero() bool { return len(d.Servers)+len(d.Search)+len(d.Options) == 0 }
