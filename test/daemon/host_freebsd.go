@@ -42,14 +42,20 @@ func ProcessesWith(text string) (map[int]string, error) {
 			continue
 		}
 		env, err := environment(p.Pid)
-		if err != nil {
-			continue
-		}
-		if bytes.Contains(args, []byte(text)) || bytes.Contains(env, []byte(text)) {
-			found[p.Pid] = string(bytes.ReplaceAll(bytes.TrimRight(args, "\x00"), []byte{0}, []byte(" ")))
+		if bytes.Contains(args, []byte(text)) || err == nil && bytes.Contains(env, []byte(text)) {
+			found[p.Pid] = words(args)
 		}
 	}
 	return found, nil
+}
+
+// commandLine returns the command line of a process; of none that has ended.
+func commandLine(pid int) string {
+	b, err := unix.SysctlRaw("kern.proc.args", pid)
+	if err != nil {
+		return ""
+	}
+	return words(b)
 }
 
 // environment returns the environment of a process. The kernel can't be asked for

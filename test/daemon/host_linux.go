@@ -48,10 +48,19 @@ func ProcessesWith(text string) (map[int]string, error) {
 			continue
 		}
 		if bytes.Contains(cmdline, []byte(text)) || bytes.Contains(environ, []byte(text)) {
-			found[pid] = string(bytes.ReplaceAll(bytes.TrimRight(cmdline, "\x00"), []byte{0}, []byte(" ")))
+			found[pid] = words(cmdline)
 		}
 	}
 	return found, nil
+}
+
+// commandLine returns the command line of a process; of none that has ended.
+func commandLine(pid int) string {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil {
+		return ""
+	}
+	return words(b)
 }
 
 // Contained returns the containments of a namespace's containers, and of those

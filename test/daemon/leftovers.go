@@ -115,12 +115,17 @@ func (d *Daemon) processes(text, namespace string) (map[int]string, []Containmen
 	for _, c := range contained {
 		for _, pid := range c.Pids {
 			if _, ok := found[pid]; !ok {
-				found[pid] = "in " + c.Name
+				found[pid] = strings.TrimSpace(commandLine(pid) + " in " + c.Name)
 			}
 		}
 	}
 	delete(found, d.Pid())
 	return found, contained, nil
+}
+
+// words is a command line as the kernel has it, for people.
+func words(line []byte) string {
+	return string(bytes.ReplaceAll(bytes.TrimRight(line, "\x00"), []byte{0}, []byte(" ")))
 }
 
 // mounts returns the mount points below dir, and those in our state folder that
