@@ -11,7 +11,8 @@ ARCH != $(GO) env GOARCH
 # The race detector needs cgo and does not exist everywhere.
 RACE != [ $(OS)-$(ARCH) = freebsd-arm64 ] || echo -race
 
-BUILD = -trimpath -buildvcs=false -ldflags "-s -w -X jailshim/internal/version.Version=$(VERSION)"
+# The tag leaves out generators of man pages, which take time at each start of a command.
+BUILD = -trimpath -buildvcs=false -tags urfave_cli_no_docs -ldflags "-s -w -X jailshim/internal/version.Version=$(VERSION)"
 SHIM = containerd-shim-jail-v2
 COMMAND = jailctl
 

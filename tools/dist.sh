@@ -17,7 +17,7 @@ build() {
 	out=$1
 	shift
 	mkdir -p "$out"
-	GOOS=$goos GOARCH=$goarch CGO_ENABLED=0 "$go" build -trimpath -buildvcs=false \
+	GOOS=$goos GOARCH=$goarch CGO_ENABLED=0 "$go" build -trimpath -buildvcs=false -tags urfave_cli_no_docs \
 		-ldflags "-s -w -X jailshim/internal/version.Version=$version" -o "$out/" "$@"
 }
 

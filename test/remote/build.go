@@ -69,9 +69,10 @@ func (b *builder) goCommand(ctx context.Context, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// stripped are the flags for programs without what only a debugger needs, which
+// stripped are the flags for programs as they are released: without generators of
+// man pages, and without what only a debugger needs, which
 // is most of a program, and the link is slow.
-var stripped = []string{"-trimpath", "-buildvcs=false", "-ldflags=-s -w"}
+var stripped = []string{"-trimpath", "-buildvcs=false", "-tags=urfave_cli_no_docs", "-ldflags=-s -w"}
 
 // program builds a command of the repository, and returns its path.
 func (b *builder) program(ctx context.Context, name, pkg string, flags ...string) (string, error) {
