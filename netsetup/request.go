@@ -23,7 +23,7 @@ const DefaultInterface = "eth0"
 // Request is what one container wants of one network. Its zero values leave the choice
 // to the network.
 type Request struct {
-	Owner   string // the container's key, unique on the machine: [a-z0-9_-]+, at most 255 bytes
+	Owner   string // the container's key, unique on the machine: [A-Za-z0-9_-]+, at most 255 bytes
 	Network string // a network of the configuration
 	// Names under which the containers of the network find it, the host name first.
 	Names []string
@@ -93,8 +93,8 @@ func (r *Request) check(n *config.Network) error {
 	wrong := func(format string, args ...any) error {
 		return fmt.Errorf("%s: %w", fmt.Sprintf(format, args...), errdefs.ErrInvalidArgument)
 	}
-	if r.Owner == "" || len(r.Owner) > 255 || strings.Trim(r.Owner, "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" {
-		return wrong("%q is no key of a container: a-z, 0-9, \"_\" and \"-\" make one, of at most 255 bytes", r.Owner)
+	if r.Owner == "" || len(r.Owner) > 255 || strings.Trim(r.Owner, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "" {
+		return wrong("%q is no key of a container: letters, digits, \"_\" and \"-\" make one, of at most 255 bytes", r.Owner)
 	}
 	if len(r.Interface) > link.MaxName || !plainName(r.Interface) {
 		return wrong("%q is no name of an interface: a letter, then letters, digits, \"_\", \".\" and \"-\", at most %d in all", r.Interface, link.MaxName)
