@@ -25,6 +25,13 @@
 // the host's network with all its addresses. As soon as ip4, ip4.addr, ip6 or
 // ip6.addr is given, the family that isn't spoken of is disabled.
 //
+// A container on a network says more about its place there by the annotations
+// io.containerd.jail.ports ("8080:80/tcp,…"), io.containerd.jail.addresses and
+// io.containerd.jail.mac, or by what nerdctl leaves of -p, --ip, --ip6, --mac-address,
+// --add-host and --dns. Its /etc/hosts and /etc/resolv.conf are the network's unless
+// the specification mounts something there; the copies of the host's files that nerdctl
+// mounts by itself count as nothing.
+//
 // The host name: hostname, else HOSTNAME of the process's environment (CRI sends
 // nothing else), else the id. With linux.namespaces and none for uts in it, or with
 // host "inherit", it is the host's or the parent's.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"jailshim/jailctl/kernel"
+	"jailshim/netsetup/port"
 )
 
 // Explain writes the plan for people: what would be made, in the order in which
@@ -149,6 +150,38 @@ func (e *explainer) network(n *Network) {
 	}
 	for _, name := range n.Interfaces {
 		e.item(name + " moves into the jail")
+	}
+	if n.Own() {
+		e.place(&n.Place)
+	}
+}
+
+func (e *explainer) place(p *Place) {
+	e.item("found as " + strings.Join(p.Names, ", "))
+	for _, a := range []netip.Addr{p.IPv4, p.IPv6} {
+		if a.IsValid() {
+			e.item("address " + a.String())
+		}
+	}
+	if len(p.MAC) > 0 {
+		e.item("Ethernet address " + p.MAC.String())
+	}
+	if len(p.Ports) > 0 {
+		e.item("ports " + port.Format(p.Ports))
+	}
+	if p.PortsFile != "" {
+		e.item("ports in " + quote(p.PortsFile))
+	}
+	for _, h := range p.Hosts {
+		e.item("knows " + h.Addr.String() + " as " + strings.Join(h.Names, " "))
+	}
+	for _, f := range []struct {
+		path string
+		own  bool
+	}{{HostsPath, p.OwnHosts}, {ResolverPath, p.OwnResolver}} {
+		if !f.own {
+			e.item(f.path + " is the network's")
+		}
 	}
 }
 

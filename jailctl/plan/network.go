@@ -63,7 +63,12 @@ type Network struct {
 	// there; empty: they must be there.
 	Interface string
 	IP4, IP6  []netip.Addr
+	// Place in the network Name, unless the container [Network.Joins] it.
+	Place Place
 }
+
+// Own reports whether the container has a place of its own in a network.
+func (n Network) Own() bool { return n.Mode == NetworkNamed && !n.Joins() }
 
 // Joins reports whether the container uses the stack of something that exists: a
 // jail, whose child it then is, or whatever a namespace's path stands for
@@ -72,9 +77,9 @@ func (n Network) Joins() bool {
 	return n.Mode == NetworkNamed && (strings.HasPrefix(n.Name, jailNetwork) || strings.HasPrefix(n.Name, "/"))
 }
 
-// ownStack reports whether the container gets a VNET.
-func (n Network) ownStack() bool {
-	return n.Mode == NetworkPrivate || n.Mode == NetworkNamed && !n.Joins()
+// OwnStack reports whether the container gets a VNET.
+func (n Network) OwnStack() bool {
+	return n.Mode == NetworkPrivate || n.Own()
 }
 
 // JoinJail makes the container a child of a jail, whose network stack it uses.
@@ -110,7 +115,7 @@ func (b *builder) network() error {
 		return err
 	}
 	b.plan.Network = n
-	if n.ownStack() {
+	if n.OwnStack() {
 		err = b.ownStack()
 	} else {
 		err = b.sharedStack()
@@ -141,7 +146,7 @@ func (b *builder) networkMode() (Network, error) {
 	}
 	switch {
 	case b.params.get("vnet") == "new":
-		if named.ownStack() {
+		if named.OwnStack() {
 			return named, nil
 		}
 		return Network{Mode: NetworkPrivate}, nil
@@ -230,7 +235,7 @@ func parseNetwork(name, field string) (Network, error) {
 func (b *builder) settle(n Network, field string) error {
 	for _, name := range []string{"vnet", "ip4", "ip4.addr", "ip6", "ip6.addr"} {
 		s, ok := b.params.set[name]
-		if !ok || name == "vnet" && n.ownStack() == (s.value.text == "new") || name != "vnet" && !n.ownStack() {
+		if !ok || name == "vnet" && n.OwnStack() == (s.value.text == "new") || name != "vnet" && !n.OwnStack() {
 			continue
 		}
 		if s.rank == byAnnotation {

@@ -127,7 +127,7 @@ func New(spec *specs.Spec, c Config) (*Plan, error) {
 	b.plan.Ignored = ignored
 	for _, step := range []func() error{
 		b.root, b.process, b.hooks, b.detectLinux, b.settings, b.network,
-		b.mounts, b.devices, b.defaults, b.limits, b.finish,
+		b.mounts, b.devices, b.defaults, b.place, b.limits, b.finish,
 	} {
 		if err := step(); err != nil {
 			return nil, err

@@ -73,7 +73,7 @@ func (b *builder) interfaces() error {
 			}
 		}
 	}
-	if len(j.VnetInterfaces) > 0 && !n.ownStack() {
+	if len(j.VnetInterfaces) > 0 && !n.OwnStack() {
 		return invalid("freebsd.jail.vnetInterfaces", "the container has no network stack of its own (the network is %s): set freebsd.jail.vnet to \"new\"", n.Mode)
 	}
 	n.Interface, n.Interfaces = j.Interface, j.VnetInterfaces
