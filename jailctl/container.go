@@ -17,6 +17,7 @@ import (
 	"jailshim/jailctl/kernel"
 	"jailshim/jailctl/plan"
 	"jailshim/jailctl/stage"
+	"jailshim/netsetup/link"
 )
 
 // Container is one container that is a jail.
@@ -27,7 +28,8 @@ type Container struct {
 	base     string     // the host's path of the root as the image has it
 	plan     *plan.Plan // nil for a loaded container; see ReadPlan
 	console  *os.File
-	detached bool // another process will start it
+	detached bool        // another process will start it
+	inJail   []link.Call // what its first process does about its network
 
 	mu     sync.Mutex // guards the fields below
 	state  State

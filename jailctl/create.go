@@ -113,11 +113,14 @@ func (r *Runtime) create(ctx context.Context, c *driver.CreateConfig, d *Detache
 	if k.plan, err = r.machine.plan(spec, plan.Config{Namespace: r.scope(), ID: c.ID, Bundle: c.Bundle, Extra: extra}, root); err != nil {
 		return nil, err
 	}
-	if err := network(k.plan); err != nil {
+	if err := joinNetwork(k.plan); err != nil {
 		return nil, err
 	}
 	k.tellIgnored()
 	k.describe()
+	if err := k.reserveNetwork(ctx); err != nil {
+		return nil, err
+	}
 	if err := r.store.write(k.name, &k.state); err != nil {
 		return nil, err
 	}
@@ -173,7 +176,7 @@ func (k *Container) describe() {
 		st.Mounts = append(st.Mounts, st.Root)
 	}
 	st.Memory, st.Pids = p.Limits.Memory, p.Limits.Pids
-	st.Loopback = p.Network.Mode == plan.NetworkPrivate
+	st.Loopback = p.Network.OwnStack()
 	if p.Hooks != nil {
 		st.StartContainer, st.Poststart, st.Poststop = p.Hooks.StartContainer, p.Hooks.Poststart, p.Hooks.Poststop
 	}
@@ -197,6 +200,7 @@ func (k *Container) build(ctx context.Context, c *driver.CreateConfig, d *Detach
 		{fault.JailMounts, k.mountAll},
 		{fault.JailMade, k.makeJail},
 		{fault.JailLimited, func() error { return k.limit(p.Limits) }},
+		{fault.JailNetwork, func() error { return k.attachNetwork(ctx) }},
 		{fault.JailStage, func() error { return k.startStage(c, d) }},
 		{fault.JailEntered, func() error { return explainStage(k.stage.Ready(until(ctx, stageTimeout))) }},
 	} {
@@ -244,7 +248,7 @@ func (k *Container) startStage(c *driver.CreateConfig, d *Detached) error {
 	config := stageConfig(&k.plan.Process, k.jail)
 	config.Wait = true
 	if k.state.Loopback {
-		config.Network = requests(link.Loopback())
+		config.Network = requests(append(link.Loopback(), k.inJail...))
 	}
 	config.Stdin, config.Stdout, config.Stderr = c.Stdio.Stdin, c.Stdio.Stdout, c.Stdio.Stderr
 	if c.Terminal {

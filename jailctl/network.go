@@ -12,21 +12,12 @@ import (
 	"jailshim/netsetup/link"
 )
 
-// network settles what of the planned network depends on the running system, and
-// refuses what can't be made.
-func network(p *plan.Plan) error {
+// joinNetwork settles which jail's network a planned container joins, where only the
+// running system tells.
+func joinNetwork(p *plan.Plan) error {
 	n := p.Network
-	switch {
-	case len(n.Interfaces) > 0:
-		return fmt.Errorf("freebsd.jail.vnetInterfaces: interfaces can't be moved into a container yet: %w", errdefs.ErrNotImplemented)
-	case n.Interface != "":
-		return fmt.Errorf("freebsd.jail.interface: addresses can't be put on an interface yet; configure them, and leave it out: %w", errdefs.ErrNotImplemented)
-	case n.Mode != plan.NetworkNamed:
-		return nil
-	case !n.Joins():
-		return fmt.Errorf("network %q: networks can't be made yet; host, none and jail:NAME can be had: %w", n.Name, errdefs.ErrNotImplemented)
-	case !strings.HasPrefix(n.Name, "/"):
-		return nil // the plan has made it a child of that jail
+	if !n.Joins() || !strings.HasPrefix(n.Name, "/") {
+		return nil // the plan has made it a child of the jail that it names
 	}
 	jail, err := jailOfNamespace(n.Name)
 	if err != nil || jail == "" {

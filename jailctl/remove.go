@@ -39,12 +39,19 @@ func (r *Runtime) remove(ctx context.Context, name string, st *State, point func
 	}
 	var errs []error
 	errs = append(errs, killInit(st))
+	// While the jail is there, what it has of a network can be taken from it: later
+	// it comes back by itself, when the jail's last connection has timed out.
+	errs = append(errs, r.detachNetwork(ctx, st))
+	if err := point(fault.JailDetached); err != nil {
+		return err
+	}
 	if err := removeJails(ctx, st); err != nil {
 		errs = append(errs, err)
 	}
 	if err := point(fault.JailRemoved); err != nil {
 		return err
 	}
+	errs = append(errs, r.returnInterfaces(ctx, st))
 	errs = append(errs, unmountAll(ctx, st.Mounts, st.Others))
 	if err := point(fault.DeleteUnmounted); err != nil {
 		return err

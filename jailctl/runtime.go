@@ -16,6 +16,7 @@ import (
 	"jailshim/internal/version"
 	"jailshim/jailctl/kernel"
 	"jailshim/jailctl/plan"
+	"jailshim/netsetup"
 )
 
 // Config says where a Runtime keeps its containers.
@@ -28,6 +29,8 @@ type Config struct {
 	// Commands starts and waits for hooks. Nil is package os/exec; a process
 	// with a reaper of its own gives that.
 	Commands Commands
+	// Networks says where the machine's networks are. Zero is the usual places.
+	Networks netsetup.Options
 }
 
 // Commands runs commands in a process that reaps its own children.

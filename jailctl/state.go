@@ -49,6 +49,7 @@ type State struct {
 	Memory                              uint64 // limit in bytes; 0 is none
 	Pids                                uint64 // limit; 0 is none
 	Loopback                            bool   // it has a network stack of its own
+	Network                             NetworkState
 	Annotations                         map[string]string
 	StartContainer, Poststart, Poststop []specs.Hook
 }
@@ -63,6 +64,7 @@ const (
 	stateVersion = 1
 	stateFile    = "state.json"
 	rootFolder   = "root" // in the container's folder: the read-only view of its root
+	resolverFile = "resolv.conf"
 )
 
 // store is the folder that holds a folder for each container.
@@ -149,7 +151,7 @@ func (s store) names() ([]string, error) {
 func (s store) remove(name string) error {
 	dir := s.folder(name)
 	for _, f := range []string{
-		s.goSocket(name),
+		s.goSocket(name), filepath.Join(dir, resolverFile),
 		filepath.Join(dir, rootFolder), filepath.Join(dir, stateFile+".new"), filepath.Join(dir, stateFile),
 	} {
 		if err := os.Remove(f); err != nil && !errors.Is(err, fs.ErrNotExist) {

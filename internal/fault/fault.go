@@ -31,9 +31,11 @@ var JailPoints = []string{
 	JailMounts,
 	JailMade,
 	JailLimited,
+	JailNetwork,
 	JailStage,
 	JailEntered,
 	JailExecStage,
+	JailDetached,
 	JailRemoved,
 	JailLimitsRemoved,
 }
@@ -61,9 +63,11 @@ const (
 	JailMounts        = "jail.mounts"         // create: all mounts are made
 	JailMade          = "jail.made"           // create: the jail exists
 	JailLimited       = "jail.limited"        // create: its limits are in force
+	JailNetwork       = "jail.network"        // create: it is on its network
 	JailStage         = "jail.stage"          // create: the init's first stage runs
 	JailEntered       = "jail.entered"        // create: the first stage is in the jail
 	JailExecStage     = "jail.exec-stage"     // exec: its first stage runs
+	JailDetached      = "jail.detached"       // delete: it is on no network any more
 	JailRemoved       = "jail.removed"        // delete: the jail is removed
 	JailLimitsRemoved = "jail.limits-removed" // delete: only the state is left
 )

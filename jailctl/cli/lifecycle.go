@@ -130,8 +130,9 @@ func (p *Program) gcCommand(ctx context.Context) cli.Command {
 		Name:  "gc",
 		Usage: "remove what killed shims and commands, or a crash of the machine, have left",
 		Description: "Looks at the containers below --root, and at those of the shims. Containers that run without\n" +
-			"the command that made them, as those of podman do, stay.",
-		Flags: []cli.Flag{cli.BoolFlag{Name: "dry-run, n", Usage: "only tell what would be removed"}},
+			"the command that made them, as those of podman do, stay. Then what no container has any more of\n" +
+			"the networks is given back.",
+		Flags: []cli.Flag{cli.BoolFlag{Name: "dry-run, n", Usage: "only tell which containers would be removed"}},
 		Action: func(c *cli.Context) error {
 			if err := arguments(c, 0, 0); err != nil {
 				return err
@@ -156,7 +157,32 @@ func (p *Program) collect(ctx context.Context, base string, dry bool) error {
 		p.tell(gone)
 		errs = append(errs, err)
 	}
+	if !dry {
+		errs = append(errs, p.collectNetworks(ctx, base))
+	}
 	return errors.Join(errs...)
+}
+
+// collectNetworks gives back what no container of the machine has of the networks.
+func (p *Program) collectNetworks(ctx context.Context, base string) error {
+	roots, err := jailctl.OtherRoots()
+	if err != nil {
+		return err
+	}
+	all := append(shimRuntimes(base), p.runtime)
+	for _, root := range append(roots, defaultRoot) {
+		if root != p.root {
+			all = append(all, jailctl.New(jailctl.Config{Root: root}))
+		}
+	}
+	left, err := jailctl.NetworkGC(ctx, p.networks, all)
+	for _, l := range left {
+		fmt.Fprintln(p.Stdout, l)
+	}
+	if errors.Is(err, errors.ErrUnsupported) {
+		return nil // where there are no jails, nothing has a network
+	}
+	return err
 }
 
 func (p *Program) tell(gone []string) {

@@ -16,6 +16,8 @@ import (
 
 	"jailshim/internal/version"
 	"jailshim/jailctl"
+	"jailshim/netsetup"
+	"jailshim/netsetup/config"
 )
 
 const (
@@ -39,9 +41,10 @@ type Program struct {
 	// SetLog is given the logger that the flags ask for. It may be nil.
 	SetLog func(*slog.Logger)
 
-	journal journal
-	root    string // where the containers' state is
-	runtime *jailctl.Runtime
+	journal  journal
+	root     string // where the containers' state is
+	networks netsetup.Options
+	runtime  *jailctl.Runtime
 }
 
 // Run runs the command with its arguments, the first of which is its own name,
@@ -92,6 +95,7 @@ func (p *Program) app(ctx context.Context) *cli.App {
 		cli.StringFlag{Name: "log", Usage: "file to log to (default: stderr)"},
 		cli.StringFlag{Name: "log-format", Value: "text", Usage: "'text' or 'json'"},
 		cli.StringFlag{Name: "root", Value: defaultRoot, Usage: "folder for the containers' state"},
+		cli.StringFlag{Name: "config", Value: config.DefaultPath, Usage: "file that describes the networks"},
 		cli.BoolFlag{Name: "systemd-cgroup", Usage: "no effect"},
 		cli.StringFlag{Name: "rootless", Value: "auto", Usage: "no effect"},
 		cli.BoolFlag{Name: "version, v", Usage: "print the version"},
@@ -100,7 +104,7 @@ func (p *Program) app(ctx context.Context) *cli.App {
 	app.Action = p.noCommand
 	app.Commands = []cli.Command{
 		p.createCommand(ctx), p.deleteCommand(ctx), p.eventsCommand(ctx), p.execCommand(ctx), p.featuresCommand(),
-		p.gcCommand(ctx), p.killCommand(ctx), p.listCommand(), p.pauseCommand(ctx), p.psCommand(ctx),
+		p.gcCommand(ctx), p.killCommand(ctx), p.listCommand(), p.netCommand(ctx), p.pauseCommand(ctx), p.psCommand(ctx),
 		p.resumeCommand(ctx), p.runCommand(ctx), p.specCommand(), p.startCommand(ctx), p.stateCommand(), p.updateCommand(ctx),
 	}
 	// The library would print a usage to stdout, and end the process for some
@@ -131,7 +135,8 @@ func (p *Program) before(c *cli.Context) error {
 		p.SetLog(logger)
 	}
 	p.root = root
-	p.runtime = jailctl.New(jailctl.Config{Root: root})
+	p.networks = netsetup.Options{Config: c.String("config")}
+	p.runtime = jailctl.New(jailctl.Config{Root: root, Networks: p.networks})
 	return nil
 }
 

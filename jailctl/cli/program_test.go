@@ -18,6 +18,7 @@ import (
 	urfave "github.com/urfave/cli"
 
 	"jailshim/jailctl"
+	"jailshim/netsetup"
 	"jailshim/shim"
 )
 
@@ -355,7 +356,11 @@ func TestRun_FolderWithoutState_IsRemovedByDeleteAndGC(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer out.Close()
-		p := &Program{root: root, runtime: jailctl.New(jailctl.Config{Root: root}), Stdout: out}
+		net := t.TempDir()
+		p := &Program{
+			root: root, runtime: jailctl.New(jailctl.Config{Root: root}), Stdout: out,
+			networks: netsetup.Options{StateDir: net, RunDir: net, LinkDir: net, Prefix: "jt"},
+		}
 		if command[0] == "gc" {
 			// Not the machine's own state.
 			if err := p.collect(t.Context(), t.TempDir(), len(command) > 1); err != nil {

@@ -2,8 +2,10 @@ package daemon
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"jailshim/jailctl/kernel"
+	"jailshim/netsetup"
 )
 
 // DefaultSnapshotter is the snapshotter to use if nobody asks for another.
@@ -183,17 +186,48 @@ func kernelObjects(namespace string) ([]Kind, error) {
 	for _, r := range found {
 		lines = append(lines, r.String())
 	}
-	return []Kind{{"resource rule", "resource rules", lines}}, nil
+	places, err := places(namespace)
+	return []Kind{{"resource rule", "resource rules", lines}, {"place in a network", "places in networks", places}}, err
+}
+
+// places returns the places of a namespace's containers in the machine's networks.
+func places(namespace string) ([]string, error) {
+	m, err := netsetup.Open(netsetup.Options{})
+	if err != nil {
+		return nil, err
+	}
+	all, err := m.Networks(context.Background())
+	if err != nil {
+		return nil, err
+	}
+	var lines []string
+	for _, n := range all {
+		for _, member := range n.Members {
+			if names(member.Owner, namespace) {
+				lines = append(lines, fmt.Sprintf("%s of %s, addresses %v, interface there: %v", member.Owner, n.Name, member.Addrs, member.Attached))
+			}
+		}
+	}
+	return lines, nil
 }
 
 // HostWide returns objects of the host that can't be told to belong to anybody,
 // so that only a comparison before and after a run shows something: the sets of
-// rules about devices.
+// rules about devices, and ends of epairs.
 func HostWide() ([]string, error) {
 	sets, err := kernel.Rulesets("/dev")
+	if err != nil {
+		return nil, err
+	}
 	var lines []string
 	for _, n := range sets {
 		lines = append(lines, fmt.Sprintf("devfs ruleset %d", n))
+	}
+	interfaces, err := net.Interfaces()
+	for _, i := range interfaces {
+		if strings.HasPrefix(i.Name, "jn") || strings.HasPrefix(i.Name, "epair") {
+			lines = append(lines, "interface "+i.Name)
+		}
 	}
 	return lines, err
 }

@@ -44,6 +44,10 @@ func init() {
 		"tty":     {"say for each of stdin, stdout, stderr if it is a terminal", tty},
 
 		// what the process was given
+		"serve": {"PORT WORD: answer each TCP connection and UDP packet with \"WORD to PEER\"", serve},
+		"ask":   {"tcp|udp HOST:PORT: print what the server says", ask},
+		"ifs":   {"print the interfaces that are up", interfaces},
+
 		"env": {"", env},
 		"id":  {"", id},
 		"pwd": {"", pwd},
