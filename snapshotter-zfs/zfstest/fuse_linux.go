@@ -195,7 +195,7 @@ func prepare(tb testing.TB) {
 }
 
 func startLocked() error {
-	cmd := exec.Command("zfs-fuse", "--no-daemon", "--no-kstat-mount", "--enable-xattr", "-m", "64")
+	cmd := exec.Command("zfs-fuse", "--no-daemon", "--no-kstat-mount", "--enable-xattr", "-m", "512")
 	said := &bytes.Buffer{}
 	cmd.Stdout, cmd.Stderr = said, said
 	// It does not outlive the tests, however they end.
