@@ -1,0 +1,7 @@
+//go:build !freebsd && !linux
+
+package ioctl
+
+import "jailshim/snapshotter-zfs/engine"
+
+func openTransport() (transport, error) { return nil, engine.ErrUnsupported }
