@@ -26,6 +26,7 @@ type machine struct {
 	interfaces map[string]*fakeInterface
 	sysctls    map[string]int
 	modules    map[string]bool
+	missing    string       // a module that can't be loaded
 	jails      map[int]bool // living jails with a network stack of their own
 	index      int
 	calls      int
@@ -284,6 +285,9 @@ func (m *machine) SetSysctl(name string, v int) error {
 func (m *machine) LoadModule(name string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if name == m.missing {
+		return syscall.ENOENT
+	}
 	m.modules[name] = true
 	return nil
 }
@@ -321,6 +325,12 @@ func (w *wall) set(method, id string, there bool) error {
 }
 
 func (w *wall) Name() string { return firewall.PF }
+
+func (w *wall) Check(context.Context) ([]string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return nil, w.fail["Check"]
+}
 
 func (w *wall) AddNetwork(_ context.Context, n firewall.Network) ([]string, error) {
 	return nil, w.set("AddNetwork", firewall.ID(n.Name, ""), true)

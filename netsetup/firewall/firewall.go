@@ -59,13 +59,18 @@ type Driver interface {
 	// Name returns PF, IPFW or None.
 	Name() string
 
+	// Check tells whether rules of ours would be evaluated, and changes nothing.
+	//
+	// FailedPrecondition: the firewall is off, or the host's own rules lack the hooks;
+	// the error says what to do. What only matters for some uses is a warning.
+	Check(ctx context.Context) (warnings []string, err error)
+
 	// AddNetwork loads the rules of a network: masquerading, the way back for
 	// containers that use ports published by their neighbours, isolation. If they are
 	// loaded and right, that is all it finds out, cheaply: it may be called whenever a
 	// container is attached, and so repairs what a restart of the firewall removed.
 	//
-	// FailedPrecondition: the firewall is off, or the host's own rules lack the hooks;
-	// the error says what to do. What only matters for some uses is a warning.
+	// Errors and warnings are those of Check.
 	AddNetwork(ctx context.Context, n Network) (warnings []string, err error)
 
 	// RemoveNetwork removes the rules of a network; the attachments' go by Unpublish.

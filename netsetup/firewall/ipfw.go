@@ -93,6 +93,26 @@ func (d *ipfwDriver) do(ctx context.Context, change func(c ipfwConn, r *ipfwReco
 	})
 }
 
+// warnings tells what of the host's settings is in the way of some uses.
+func (h ipfwHost) warnings() (warnings []string, err error) {
+	checks, err := h.checksSource()
+	if err == nil && checks {
+		warnings = append(warnings, sourceWarning)
+	}
+	return warnings, err
+}
+
+func (d *ipfwDriver) Check(ctx context.Context) (warnings []string, err error) {
+	err = d.do(ctx, func(c ipfwConn, _ *ipfwRecord) error {
+		if _, err := c.NATs(); err != nil {
+			return err
+		}
+		warnings, err = d.host.warnings()
+		return err
+	})
+	return warnings, err
+}
+
 func (d *ipfwDriver) AddNetwork(ctx context.Context, n Network) (warnings []string, err error) {
 	err = d.do(ctx, func(c ipfwConn, r *ipfwRecord) error {
 		moved, err := r.refresh(d.host.uplinks)
@@ -105,12 +125,8 @@ func (d *ipfwDriver) AddNetwork(ctx context.Context, n Network) (warnings []stri
 				return err
 			}
 		}
-		checks, err := d.host.checksSource()
-		if err != nil {
+		if warnings, err = d.host.warnings(); err != nil {
 			return err
-		}
-		if checks {
-			warnings = append(warnings, sourceWarning)
 		}
 		if n.IPv6.IsValid() {
 			warnings = append(warnings, ipv6Warning)

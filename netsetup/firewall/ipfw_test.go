@@ -268,6 +268,9 @@ func TestIPFW_FailureAtEachCall_LeavesNothing(t *testing.T) {
 func TestIPFW_Refuses(t *testing.T) {
 	d, f := newFakeIPFW(t)
 	f.checks = true
+	if warnings, err := d.Check(t.Context()); err != nil || !slices.Equal(warnings, []string{sourceWarning}) || len(f.rules[ipfwSet]) > 0 {
+		t.Errorf("Check: %v, %v", warnings, err)
+	}
 	if warnings, err := d.AddNetwork(t.Context(), testNetwork()); err != nil || !slices.Contains(warnings, sourceWarning) {
 		t.Errorf("%v, %v", warnings, err)
 	}
@@ -287,6 +290,9 @@ func TestIPFW_Refuses(t *testing.T) {
 	f.missing = ipfw.ErrNotLoaded
 	if _, err := d.AddNetwork(t.Context(), testNetwork()); !errors.Is(err, errdefs.ErrFailedPrecondition) || !strings.Contains(err.Error(), "service ipfw start") {
 		t.Errorf("not loaded: %v", err)
+	}
+	if _, err := d.Check(t.Context()); !errors.Is(err, errdefs.ErrFailedPrecondition) {
+		t.Errorf("Check, not loaded: %v", err)
 	}
 	if list, err := d.List(t.Context()); err != nil || len(list) > 0 {
 		t.Errorf("not loaded: %v, %v", list, err)
@@ -324,7 +330,8 @@ func TestNone(t *testing.T) {
 	}
 	a := testAttachment("one", 11)
 	_, added := d.AddNetwork(t.Context(), a.Network)
-	if err := errors.Join(added, d.Publish(t.Context(), a), d.Unpublish(t.Context(), a), d.RemoveNetwork(t.Context(), a.Network), d.Remove(t.Context(), Entry{})); err != nil {
+	_, checked := d.Check(t.Context())
+	if err := errors.Join(added, checked, d.Publish(t.Context(), a), d.Unpublish(t.Context(), a), d.RemoveNetwork(t.Context(), a.Network), d.Remove(t.Context(), Entry{})); err != nil {
 		t.Error(err)
 	}
 	a.Ports = mappings(t, "80:80")

@@ -14,6 +14,8 @@ var _ Driver = noneDriver{}
 
 func (noneDriver) Name() string { return None }
 
+func (noneDriver) Check(context.Context) ([]string, error) { return nil, nil }
+
 func (noneDriver) AddNetwork(context.Context, Network) ([]string, error) { return nil, nil }
 
 func (noneDriver) RemoveNetwork(context.Context, Network) error { return nil }

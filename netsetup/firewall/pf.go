@@ -56,6 +56,13 @@ func (d *pfDriver) Name() string { return PF }
 // variable when it is enabled (hook_pf, sys/netpfil/pf/pf_ioctl.c).
 const localWarning = "the host itself can't reach ports that its containers publish: set net.pf.filter_local=1 in /etc/sysctl.conf and run \"sysctl net.pf.filter_local=1; service pf restart\""
 
+func (d *pfDriver) Check(ctx context.Context) ([]string, error) {
+	if err := d.enabled(); err != nil {
+		return nil, err
+	}
+	return d.hooked(ctx)
+}
+
 func (d *pfDriver) AddNetwork(ctx context.Context, n Network) (warnings []string, err error) {
 	if err := d.enabled(); err != nil {
 		return nil, fmt.Errorf("rules of network %q: %w", n.Name, err)
@@ -71,19 +78,8 @@ func (d *pfDriver) AddNetwork(ctx context.Context, n Network) (warnings []string
 				return err
 			}
 		}
-		main, err := d.kernel.mainRules(ctx)
-		if err != nil {
+		if warnings, err = d.hooked(ctx); err != nil {
 			return err
-		}
-		if err := checkPFHooks(main); err != nil {
-			return err
-		}
-		local, err := d.kernel.filtersLocal()
-		if err != nil {
-			return err
-		}
-		if !local {
-			warnings = append(warnings, localWarning)
 		}
 		return d.kernel.load(ctx, pfAnchor(ID(n.Name, "")), pfNetworkRules(n, r.Uplinks))
 	})
@@ -105,6 +101,22 @@ func (d *pfDriver) enabled() error {
 		return fmt.Errorf("pf is not enabled: run \"service pf start\" or \"pfctl -e\": %w", errdefs.ErrFailedPrecondition)
 	}
 	return nil
+}
+
+// hooked returns an error if the main ruleset doesn't evaluate our anchors.
+func (d *pfDriver) hooked(ctx context.Context) (warnings []string, err error) {
+	main, err := d.kernel.mainRules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPFHooks(main); err != nil {
+		return nil, err
+	}
+	local, err := d.kernel.filtersLocal()
+	if err == nil && !local {
+		warnings = append(warnings, localWarning)
+	}
+	return warnings, err
 }
 
 func (d *pfDriver) RemoveNetwork(ctx context.Context, n Network) error {

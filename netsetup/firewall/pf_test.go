@@ -203,20 +203,33 @@ func TestPF_NewUplink(t *testing.T) {
 	}
 }
 
+// Check tells the same before anything is loaded, and loads nothing.
 func TestPF_Off_SaysWhatToDo(t *testing.T) {
 	d, f := newFakePF(t)
 	f.local = false
+	if warnings, err := d.Check(t.Context()); err != nil || !slices.Equal(warnings, []string{localWarning}) || len(f.rules) > 0 {
+		t.Errorf("Check, filter_local: %v, %v, rules %v", warnings, err, f.rules)
+	}
 	if warnings, err := d.AddNetwork(t.Context(), testNetwork()); err != nil || !slices.Equal(warnings, []string{localWarning}) {
 		t.Errorf("filter_local: %v, %v", warnings, err)
 	}
-	f.on = false
-	if _, err := d.AddNetwork(t.Context(), testNetwork()); !errors.Is(err, errdefs.ErrFailedPrecondition) || !strings.Contains(err.Error(), "service pf start") {
-		t.Errorf("disabled: %v", err)
+	refused := func(what, want string) {
+		t.Helper()
+		_, checked := d.Check(t.Context())
+		_, added := d.AddNetwork(t.Context(), Network{Name: "another"})
+		for _, err := range []error{checked, added} {
+			if !errors.Is(err, errdefs.ErrFailedPrecondition) || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
 	}
+	main := f.main
+	f.main = "pass all\n"
+	refused("no hooks", `rdr-anchor "jailshim/*"`)
+	f.main, f.on = main, false
+	refused("disabled", "service pf start")
 	f.loaded = false
-	if _, err := d.AddNetwork(t.Context(), testNetwork()); !errors.Is(err, errdefs.ErrFailedPrecondition) || !strings.Contains(err.Error(), "pf_enable") {
-		t.Errorf("not loaded: %v", err)
-	}
+	refused("not loaded", "pf_enable")
 }
 
 func TestPF_Failures_AreTold(t *testing.T) {
@@ -225,6 +238,9 @@ func TestPF_Failures_AreTold(t *testing.T) {
 		f.fail = call
 		if _, err := d.AddNetwork(t.Context(), testNetwork()); !errors.Is(err, errFake) {
 			t.Errorf("%s: %v", call, err)
+		}
+		if _, err := d.Check(t.Context()); errors.Is(err, errFake) == (call == "load" || call == "uplinks") {
+			t.Errorf("Check, %s: %v", call, err)
 		}
 		f.fail = ""
 		if _, err := d.AddNetwork(t.Context(), testNetwork()); err != nil || len(f.rules) != 1 {
