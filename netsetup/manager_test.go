@@ -308,6 +308,18 @@ nat = "none"
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+	w.wall.fail["Check"] = fmt.Errorf("pf is off: %w", errdefs.ErrFailedPrecondition)
+	for network, is := range map[string]func(error) bool{
+		"clash": errdefs.IsFailedPrecondition, "taken": errdefs.IsFailedPrecondition, "nowhere": errdefs.IsNotFound, "small": errdefs.IsFailedPrecondition,
+	} {
+		if _, err := w.Check(t.Context(), network); !is(err) {
+			t.Errorf("Check %q: %v", network, err)
+		}
+	}
+	delete(w.wall.fail, "Check")
+	if _, err := w.Check(t.Context(), "plain"); err != nil || w.machine.interfaces["js-plain"] != nil {
+		t.Errorf("Check of a network that can be made: %v, interfaces %v", err, w.machine.names())
+	}
 	leases, err := w.leases.List(t.Context(), "")
 	if err != nil || len(leases) != 2 {
 		t.Errorf("leases %v, %v, want those of the two that got one", leases, err)
@@ -450,5 +462,21 @@ func TestNetworks_ListAndInspect(t *testing.T) {
 	}
 	if got := summary(); !slices.Equal(got, want[:1]) {
 		t.Errorf("removed: %q", got)
+	}
+}
+
+// A module that can't be loaded is named, and nothing is left.
+func TestReserve_ModuleMissing(t *testing.T) {
+	for _, module := range []string{"if_bridge", "if_epair"} {
+		w := newWorld(t, "")
+		w.machine.missing = module
+		_, err := w.Reserve(t.Context(), request("web"))
+		if !errors.Is(err, syscall.ENOENT) || !strings.Contains(fmt.Sprint(err), module) || !strings.Contains(fmt.Sprint(err), "kldload(8)") {
+			t.Errorf("%s: %v", module, err)
+		}
+		w.wantClean(t, module, []string{"em0", "lo0"})
+		if len(w.wall.entries) > 0 {
+			t.Errorf("%s: rules %v", module, w.wall.entries)
+		}
 	}
 }

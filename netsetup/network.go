@@ -95,6 +95,39 @@ func (m *Manager) ensure(ctx context.Context, n *config.Network) (*record, error
 	return m.make(ctx, n, list)
 }
 
+// Check tells whether a container could be put on a network now, as far as that can be
+// found out without making anything. Errors are those of [Manager.Reserve]; warnings
+// are what would work less well than it could.
+func (m *Manager) Check(ctx context.Context, name string) (warnings []string, err error) {
+	n, err := m.config.Network(name)
+	if err != nil {
+		return nil, err
+	}
+	list, err := m.system.List()
+	if err != nil {
+		return nil, err
+	}
+	if err := overlap(n, list); err != nil {
+		return nil, err
+	}
+	if bridge := find(list, n.Bridge); bridge != nil && bridge.Type != link.TypeBridge {
+		return nil, m.noBridge(n)
+	}
+	driver, err := m.driver(ctx, string(n.NAT))
+	if err != nil {
+		return nil, fmt.Errorf("network %q: %w", n.Name, err)
+	}
+	if warnings, err = driver.Check(ctx); err != nil {
+		return nil, fmt.Errorf("network %q: %w", n.Name, err)
+	}
+	return warnings, nil
+}
+
+func (m *Manager) noBridge(n *config.Network) error {
+	return fmt.Errorf("network %q: %q is an interface, but no bridge: set another name as bridge in %s: %w",
+		n.Name, n.Bridge, m.options.Config, errdefs.ErrFailedPrecondition)
+}
+
 // refresh loads the rules of a network again if somebody removed them.
 func (m *Manager) refresh(ctx context.Context, r *record) error {
 	driver, err := m.driver(ctx, r.Firewall)
@@ -142,8 +175,7 @@ func (m *Manager) make(ctx context.Context, n *config.Network, list []link.Inter
 	}
 	r := &record{Network: *n, Made: bridge == nil, Firewall: string(n.NAT)}
 	if bridge != nil && bridge.Type != link.TypeBridge {
-		return nil, fmt.Errorf("network %q: %q is an interface, but no bridge: set another name as bridge in %s: %w",
-			n.Name, n.Bridge, m.options.Config, errdefs.ErrFailedPrecondition)
+		return nil, m.noBridge(n)
 	}
 	if bridge != nil {
 		// Ours, if its record was lost.
