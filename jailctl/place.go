@@ -268,8 +268,9 @@ func OtherRoots() ([]string, error) {
 }
 
 // NetworkGC removes what containers that are gone have left of networks. The runtimes
-// must be all of the machine: what belongs to the container of another one is removed.
-func NetworkGC(ctx context.Context, o netsetup.Options, runtimes []*Runtime) ([]netsetup.Leftover, error) {
+// must be all of the machine, and others return the keys of whatever else has places in
+// its networks: what belongs to nobody of them is removed.
+func NetworkGC(ctx context.Context, o netsetup.Options, runtimes []*Runtime, others func() ([]string, error)) ([]netsetup.Leftover, error) {
 	m, err := netsetup.Open(o)
 	if err != nil {
 		return nil, err
@@ -281,7 +282,11 @@ func NetworkGC(ctx context.Context, o netsetup.Options, runtimes []*Runtime) ([]
 				return err
 			}
 		}
-		return nil
+		keys, err := others()
+		for _, key := range keys {
+			known[key] = true
+		}
+		return err
 	}
 	if err := look(); err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli"
 
 	"jailshim/jailctl"
+	"jailshim/netsetup/cni"
 )
 
 func (p *Program) killCommand(ctx context.Context) cli.Command {
@@ -175,7 +176,7 @@ func (p *Program) collectNetworks(ctx context.Context, base string) error {
 			all = append(all, jailctl.New(jailctl.Config{Root: root}))
 		}
 	}
-	left, err := jailctl.NetworkGC(ctx, p.networks, all)
+	left, err := jailctl.NetworkGC(ctx, p.networks, all, func() ([]string, error) { return cni.Owners(filepath.Join(base, filepath.Base(cni.RunDir))) })
 	for _, l := range left {
 		fmt.Fprintln(p.Stdout, l)
 	}
