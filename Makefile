@@ -14,7 +14,8 @@ RACE != [ $(OS)-$(ARCH) = freebsd-arm64 ] || echo -race
 # The tag leaves out generators of man pages, which take time at each start of a command.
 BUILD = -trimpath -buildvcs=false -tags urfave_cli_no_docs -ldflags "-s -w -X jailshim/internal/version.Version=$(VERSION)"
 SHIM = containerd-shim-jail-v2
-COMMAND = jailctl
+COMMANDS = jailctl containerd-openzfs-grpc
+CNI = cni-jail-bridge
 
 # Programs of others, built from their modules by tools/build.sh.
 BUILD_TOOLS = GO='$(GO)' tools/build.sh -o $(OS) -a $(ARCH)
@@ -101,7 +102,9 @@ install: ## install what "make build" made (PREFIX, DESTDIR; RUNJ_NAME=1: also u
 	@[ -x bin/$(SHIM) ] || { echo 'bin/$(SHIM) is not there: run "make build" first' >&2; exit 1; }
 	install -d "$(DESTDIR)$(PREFIX)/bin"
 	install -m 755 bin/$(SHIM) "$(DESTDIR)$(PREFIX)/bin/$(SHIM)"
-	[ ! -x bin/$(COMMAND) ] || install -m 755 bin/$(COMMAND) "$(DESTDIR)$(PREFIX)/bin/$(COMMAND)"
+	for c in $(COMMANDS); do install -m 755 bin/$$c "$(DESTDIR)$(PREFIX)/bin/$$c" || exit 1; done
+	install -d "$(DESTDIR)$(PREFIX)/libexec/cni"
+	install -m 755 bin/$(CNI) "$(DESTDIR)$(PREFIX)/libexec/cni/jail-bridge"
 	[ '$(RUNJ_NAME)' != 1 ] || ln -sf $(SHIM) "$(DESTDIR)$(PREFIX)/bin/containerd-shim-runj-v1"
 
 dist: ## make release tarballs for linux and freebsd, amd64 and arm64, the latter with a demo (bin/dist/)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -14,12 +15,16 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"jailshim/driver"
 	"jailshim/jailctl/kernel"
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv("JT_PROGRAM") == "mlock" {
+		os.Exit(lockMemory())
+	}
 	if os.Getuid() == 0 {
 		// Orphans of containers come to us, as they do to the shim.
 		if err := kernel.BecomeReaper(); err != nil {
@@ -29,7 +34,17 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// bench is a runtime with a folder for bundles.
+// lockMemory is a program that tests run in a container: it tries to lock a page, and
+// exits with 0 if it may.
+func lockMemory() int {
+	if err := unix.Mlock(make([]byte, os.Getpagesize())); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	return 0
+}
+
+// testRuntime is a runtime with a folder for bundles.
 type testRuntime struct {
 	*Runtime
 	dir string

@@ -4,11 +4,15 @@ import (
 	"context"
 	"maps"
 	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/containerd/errdefs"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"jailshim/jailctl/kernel"
@@ -243,11 +247,17 @@ func TestRuntime_ParentJail_ContainerIsInIt(t *testing.T) {
 // Daemonless' cases.
 func TestRuntime_AllowAnnotations_Matter(t *testing.T) {
 	rt := newRuntime(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct{ name, annotation, script string }{
 		{"raw sockets", "org.freebsd.jail.allow.raw_sockets", "ping -c 1 -t 3 127.0.0.1 >/dev/null"},
+		{"locked memory", "org.freebsd.jail.allow.mlock", "JT_PROGRAM=mlock /test/" + filepath.Base(self)},
 	} {
 		for _, allow := range []bool{true, false} {
 			s := spec("sh", "-c", tt.script)
+			s.Mounts = append(s.Mounts, specs.Mount{Type: "nullfs", Source: filepath.Dir(self), Destination: "/test", Options: []string{"ro"}})
 			if allow {
 				s.Annotations = map[string]string{tt.annotation: "true"}
 			}
@@ -260,5 +270,73 @@ func TestRuntime_AllowAnnotations_Matter(t *testing.T) {
 				t.Error(err)
 			}
 		}
+	}
+}
+
+// ifconfig runs ifconfig on the host.
+func ifconfig(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := exec.Command("/rescue/ifconfig", args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("ifconfig %v: %v: %s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// An interface of the host is the container's while it lives, and comes back under its
+// name whatever it was called there.
+func TestRuntime_VnetInterfaces_LentAndReturned(t *testing.T) {
+	rt := newRuntime(t)
+	lent := ifconfig(t, "tap", "create")
+	t.Cleanup(func() { ifconfig(t, lent, "destroy") })
+	for _, script := range []string{"ifconfig -l", "ifconfig " + lent + " name uplink >/dev/null; ifconfig -l"} {
+		s := spec("sh", "-c", script)
+		s.FreeBSD = &specs.FreeBSD{Jail: &specs.FreeBSDJail{Vnet: specs.FreeBSDShareNew, VnetInterfaces: []string{lent}}}
+		l := rt.create(t, "router", s)
+		if there := strings.Fields(ifconfig(t, "-l")); slices.Contains(there, lent) {
+			t.Errorf("%s is still on the host", lent)
+		}
+		l.start()
+		want := lent
+		if strings.Contains(script, "uplink") {
+			want = "uplink"
+		}
+		if status := l.wait(); status != 0 || !slices.Contains(strings.Fields(l.output()), want) {
+			t.Errorf("%s: status %d, interfaces %q", script, status, l.output())
+		}
+		if err := l.Delete(context.Background()); err != nil {
+			t.Error(err)
+		}
+		if there := strings.Fields(ifconfig(t, "-l")); !slices.Contains(there, lent) || slices.Contains(there, "uplink") {
+			t.Errorf("after %q the host has %v", script, there)
+		}
+	}
+	s := spec("true")
+	s.FreeBSD = &specs.FreeBSD{Jail: &specs.FreeBSDJail{Vnet: specs.FreeBSDShareNew, VnetInterfaces: []string{"nosuch0"}}}
+	if _, err := rt.tryCreate(t, "refused", s); !errdefs.IsNotFound(err) || !strings.Contains(err.Error(), "nosuch0") {
+		t.Errorf("an interface that isn't there: %v", err)
+	}
+}
+
+// Addresses are on the interface of the host while a container needs them.
+func TestRuntime_Interface_AddressesWhileItLives(t *testing.T) {
+	rt := newRuntime(t)
+	s := spec("sh", "-c", "ifconfig lo0")
+	s.FreeBSD = &specs.FreeBSD{Jail: &specs.FreeBSDJail{Interface: "lo0", Ip4Addr: []string{"192.0.2.77"}, Ip6Addr: []string{"2001:db8::77"}}}
+	l := rt.create(t, "aliased", s)
+	for _, addr := range []string{"192.0.2.77", "2001:db8::77"} {
+		if !strings.Contains(ifconfig(t, "lo0"), addr) {
+			t.Errorf("lo0 has not got %s", addr)
+		}
+	}
+	l.start()
+	if status := l.wait(); status != 0 || !strings.Contains(l.output(), "192.0.2.77") || strings.Contains(l.output(), "127.0.0.1") {
+		t.Errorf("status %d, the container sees %q", status, l.output())
+	}
+	if err := l.Delete(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if after := ifconfig(t, "lo0"); strings.Contains(after, "192.0.2.77") || strings.Contains(after, "2001:db8::77") {
+		t.Errorf("an address stays: %s", after)
 	}
 }

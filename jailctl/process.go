@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -134,11 +135,18 @@ func (k *Container) signalAll(sig syscall.Signal, limit time.Duration) error {
 
 // Quiesce implements driver.Container: removing the jail is the one way to kill
 // everything that nothing can escape from.
-func (k *Container) Quiesce(context.Context) error {
+func (k *Container) Quiesce(ctx context.Context) error {
 	k.keepUsage()
 	j, err := k.openJail()
 	if err != nil {
 		return nil // an operator has removed it
+	}
+	k.mu.Lock()
+	st := k.state
+	k.mu.Unlock()
+	// As long as the jail is there; see remove, which does it again.
+	if err := k.rt.detachNetwork(ctx, &st); err != nil {
+		slog.Warn("a container that has ended is still on its network", "container", st.ID, "error", err)
 	}
 	if err := j.Remove(); err != nil && !isGone(err) {
 		return errorf(k.state.Jail, "remove: %w", err)
