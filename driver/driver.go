@@ -15,9 +15,9 @@ import (
 	"context"
 	"os"
 	"syscall"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"google.golang.org/protobuf/proto"
 )
 
 // Mount is one mount of a container's root file system, as the snapshotter
@@ -53,6 +53,14 @@ type CreateConfig struct {
 	// container for want of memory, from a goroutine of the driver. It must
 	// not block.
 	OOM func()
+}
+
+// Usage is what a container uses and has used. Times and operations never go back.
+type Usage struct {
+	CPU, User, System   time.Duration // User and System may not add up to CPU
+	Memory, MemoryLimit uint64        // bytes; no limit is 0
+	Pids, PidsLimit     uint64        // processes; no limit is 0
+	Reads, Writes       uint64        // operations on block devices
 }
 
 // ExecConfig says what to run in a container beside its init.
@@ -129,10 +137,11 @@ type Container interface {
 	// pids of the host. Empty if there is none.
 	Pids(ctx context.Context) ([]int, error)
 
-	// Stats returns a message that clients of containerd know how to decode:
-	// io.containerd.cgroups.v1.Metrics or v2. It works from Create to Delete,
-	// so also when the init is gone.
-	Stats(ctx context.Context) (proto.Message, error)
+	// Stats returns what the container uses and has used: a *[Usage], or where the
+	// kernel has more to tell, a message that clients of containerd know how to
+	// decode, io.containerd.cgroups.v1.Metrics or v2. It works from Create to
+	// Delete, so also when the init is gone.
+	Stats(ctx context.Context) (any, error)
 
 	// Update changes the resource limits. Nil fields keep what is set.
 	Update(ctx context.Context, r *specs.LinuxResources) error

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/containerd/cgroups/v3/cgroup2/stats"
 	"github.com/containerd/errdefs"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -339,32 +338,32 @@ func TestRuntime_PauseResume_StopsAndGoesOn(t *testing.T) {
 func TestRuntime_Stats_GrowAndOutliveTheInit(t *testing.T) {
 	rt := newRuntime(t)
 	l := rt.create(t, "s", spec("sh", "-c", "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; echo done; exec sleep 1000"))
-	metrics := func() *stats.Metrics {
-		m, err := l.Stats(context.Background())
+	usage := func() *driver.Usage {
+		u, err := l.Stats(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}
-		return m.(*stats.Metrics)
+		return u.(*driver.Usage)
 	}
-	if m := metrics(); m.GetPids().GetCurrent() != 1 {
-		t.Errorf("created: %v", m)
+	if u := usage(); u.Pids != 1 {
+		t.Errorf("created: %+v", u)
 	}
 	l.start()
-	var m *stats.Metrics
+	var u *driver.Usage
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if m = metrics(); m.GetCPU().GetUsageUsec() > 5000 && m.GetMemory().GetUsage() > 0 {
+		if u = usage(); u.CPU > 5*time.Millisecond && u.Memory > 0 {
 			break
 		}
 		if time.Now().After(end) {
-			t.Fatalf("running: %v", m)
+			t.Fatalf("running: %+v", u)
 		}
 	}
 	if err := syscall.Kill(l.Init().Pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	l.wait()
-	if after := metrics(); after.GetCPU().GetUsageUsec() < m.GetCPU().GetUsageUsec() || after.GetPids().GetCurrent() != 0 {
-		t.Errorf("stopped: %v, after %v", after, m)
+	if after := usage(); after.CPU < u.CPU || after.Pids != 0 {
+		t.Errorf("stopped: %+v, after %+v", after, u)
 	}
 }
 

@@ -4,9 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/containerd/cgroups/v3/cgroup2/stats"
-	"google.golang.org/protobuf/proto"
-
+	"jailshim/driver"
 	"jailshim/jailctl/kernel"
 )
 
@@ -76,8 +74,11 @@ func (k *Container) keepUsage() {
 	_, _ = k.measure()
 }
 
-// Stats implements driver.Container: io.containerd.cgroups.v2.Metrics.
-func (k *Container) Stats(context.Context) (proto.Message, error) {
+// Stats implements driver.Container; it returns a *driver.Usage.
+func (k *Container) Stats(context.Context) (any, error) { return k.Usage() }
+
+// Usage returns what the container uses and has used.
+func (k *Container) Usage() (*driver.Usage, error) {
 	s, err := k.measure()
 	if err != nil {
 		return nil, err
@@ -85,19 +86,10 @@ func (k *Container) Stats(context.Context) (proto.Message, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	u := &k.usage
-	m := &stats.Metrics{
-		Pids: &stats.PidsStat{Current: s.pids, Limit: k.state.Pids},
-		CPU: &stats.CPUStat{
-			UsageUsec:  uint64(u.cpu.Microseconds()),
-			UserUsec:   uint64(u.user.Microseconds()),
-			SystemUsec: uint64(u.system.Microseconds()),
-		},
-		Memory: &stats.MemoryStat{
-			Usage:      s.memory,
-			UsageLimit: k.state.Memory,
-			Anon:       s.memory,
-		},
-		Io: &stats.IOStat{Usage: []*stats.IOEntry{{Rios: uint64(max(s.in, 0)), Wios: uint64(max(s.out, 0))}}},
-	}
-	return m, nil
+	return &driver.Usage{
+		CPU: u.cpu, User: u.user, System: u.system,
+		Memory: s.memory, MemoryLimit: k.state.Memory,
+		Pids: s.pids, PidsLimit: k.state.Pids,
+		Reads: uint64(max(s.in, 0)), Writes: uint64(max(s.out, 0)),
+	}, nil
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/containerd/errdefs"
 	runc "github.com/containerd/go-runc"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"google.golang.org/protobuf/proto"
 
 	"jailshim/driver"
 	"jailshim/internal/fault"
@@ -160,7 +159,7 @@ func (k *container) Pids(ctx context.Context) ([]int, error) {
 }
 
 // Stats implements driver.Container.
-func (k *container) Stats(context.Context) (proto.Message, error) {
+func (k *container) Stats(context.Context) (any, error) {
 	if k.cgroup == nil {
 		return nil, fmt.Errorf("statistics: the OCI runtime %s has no cgroup to read: %w", filepath.Base(k.config.Command), errdefs.ErrNotImplemented)
 	}

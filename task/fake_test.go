@@ -15,7 +15,6 @@ import (
 	taskapi "github.com/containerd/containerd/api/runtime/task/v2"
 	"github.com/containerd/errdefs"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"jailshim/driver"
@@ -198,7 +197,7 @@ func (k *fakeContainer) Quiesce(context.Context) error { return k.w.verb("Quiesc
 func (k *fakeContainer) Pids(context.Context) ([]int, error) {
 	return nil, k.w.verb("Pids", k.pid)
 }
-func (k *fakeContainer) Stats(context.Context) (proto.Message, error) {
+func (k *fakeContainer) Stats(context.Context) (any, error) {
 	return nil, errdefs.ErrNotImplemented
 }
 func (k *fakeContainer) Update(context.Context, *specs.LinuxResources) error {

@@ -58,15 +58,6 @@ func (c *container) pids(ctx context.Context) ([]*tasktypes.ProcessInfo, error) 
 	return out, nil
 }
 
-// stats returns the metrics of the container, also when its init has ended.
-func (c *container) stats(ctx context.Context) (*anypb.Any, error) {
-	m, err := c.driver.Stats(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return toAny(m)
-}
-
 // update changes the limits to the resources in a: JSON of the OCI structure.
 func (c *container) update(ctx context.Context, a *anypb.Any) error {
 	if a == nil {

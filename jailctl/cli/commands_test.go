@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/containerd/cgroups/v3/cgroup2/stats"
 	runc "github.com/containerd/go-runc"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	urfave "github.com/urfave/cli"
@@ -254,12 +253,7 @@ func TestExec_FlagsAndFile_MakeTheProcess(t *testing.T) {
 
 // go-runc decodes what events prints.
 func TestEvents_Stats_AsRuncPrintsThem(t *testing.T) {
-	s := asRuncStats(&stats.Metrics{
-		CPU:    &stats.CPUStat{UsageUsec: 30, UserUsec: 10, SystemUsec: 20},
-		Memory: &stats.MemoryStat{Usage: 5, UsageLimit: 6, Anon: 5},
-		Pids:   &stats.PidsStat{Current: 2, Limit: 3},
-		Io:     &stats.IOStat{Usage: []*stats.IOEntry{{Rios: 7, Wios: 8}}},
-	})
+	s := asRuncStats(&driver.Usage{CPU: 30000, User: 10000, System: 20000, Memory: 5, MemoryLimit: 6, Pids: 2, PidsLimit: 3, Reads: 7, Writes: 8})
 	b, err := json.Marshal(event{"stats", "c1", s})
 	if err != nil {
 		t.Fatal(err)

@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/containerd/cgroups/v3/cgroup2/stats"
 	runc "github.com/containerd/go-runc"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/urfave/cli"
 
+	"jailshim/driver"
 	"jailshim/jailctl"
 )
 
@@ -41,7 +41,7 @@ func (p *Program) eventsCommand(ctx context.Context) cli.Command {
 				return fmt.Errorf("container with id %s is not running", id)
 			}
 			if c.Bool("stats") {
-				return p.event(ctx, id, k)
+				return p.event(id, k)
 			}
 			return p.events(ctx, id, k, interval)
 		},
@@ -61,7 +61,7 @@ func (p *Program) events(ctx context.Context, id string, k *jailctl.Container, i
 		if k.Status() == specs.StateStopped {
 			return nil
 		}
-		if err := p.event(ctx, id, k); err != nil {
+		if err := p.event(id, k); err != nil {
 			return err
 		}
 	}
@@ -75,40 +75,22 @@ type event struct {
 	Data runc.Stats `json:"data"`
 }
 
-func (p *Program) event(ctx context.Context, id string, k *jailctl.Container) error {
-	m, err := k.Stats(ctx)
+func (p *Program) event(id string, k *jailctl.Container) error {
+	u, err := k.Usage()
 	if err != nil {
 		return err
 	}
-	metrics, ok := m.(*stats.Metrics)
-	if !ok {
-		return fmt.Errorf("statistics of type %T", m)
-	}
-	return json.NewEncoder(p.Stdout).Encode(event{"stats", id, asRuncStats(metrics)})
+	return json.NewEncoder(p.Stdout).Encode(event{"stats", id, asRuncStats(u)})
 }
 
 // asRuncStats translates statistics as runc would that read them from cgroups of
 // version 2.
-func asRuncStats(m *stats.Metrics) runc.Stats {
-	const usec = uint64(time.Microsecond)
+func asRuncStats(u *driver.Usage) runc.Stats {
 	var s runc.Stats
-	if c := m.GetCPU(); c != nil {
-		s.Cpu.Usage = runc.CpuUsage{Total: c.UsageUsec * usec, Kernel: c.SystemUsec * usec, User: c.UserUsec * usec}
-		s.Cpu.Throttling = runc.Throttling{Periods: c.NrPeriods, ThrottledPeriods: c.NrThrottled, ThrottledTime: c.ThrottledUsec * usec}
-	}
-	if c := m.GetMemory(); c != nil {
-		s.Memory.Cache = c.File
-		s.Memory.Usage = runc.MemoryEntry{Limit: c.UsageLimit, Usage: c.Usage, Max: c.MaxUsage}
-		s.Memory.Swap = runc.MemoryEntry{Limit: c.SwapLimit, Usage: c.SwapUsage, Max: c.SwapMaxUsage}
-		s.Memory.Raw = map[string]uint64{"anon": c.Anon, "file": c.File, "pgfault": c.Pgfault, "pgmajfault": c.Pgmajfault}
-	}
-	if c := m.GetPids(); c != nil {
-		s.Pids = runc.Pids{Current: c.Current, Limit: c.Limit}
-	}
-	for _, e := range m.GetIo().GetUsage() {
-		s.Blkio.IoServicedRecursive = append(s.Blkio.IoServicedRecursive,
-			runc.BlkioEntry{Major: e.Major, Minor: e.Minor, Op: "Read", Value: e.Rios},
-			runc.BlkioEntry{Major: e.Major, Minor: e.Minor, Op: "Write", Value: e.Wios})
-	}
+	s.Cpu.Usage = runc.CpuUsage{Total: uint64(u.CPU), Kernel: uint64(u.System), User: uint64(u.User)}
+	s.Memory.Usage = runc.MemoryEntry{Limit: u.MemoryLimit, Usage: u.Memory}
+	s.Memory.Raw = map[string]uint64{"anon": u.Memory}
+	s.Pids = runc.Pids{Current: u.Pids, Limit: u.PidsLimit}
+	s.Blkio.IoServicedRecursive = []runc.BlkioEntry{{Op: "Read", Value: u.Reads}, {Op: "Write", Value: u.Writes}}
 	return s
 }

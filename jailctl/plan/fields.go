@@ -4,18 +4,19 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// classes is fields by path.
-var classes = func() map[string]field {
+// classes returns fields by path. It is made when a plan is: most commands make none.
+var classes = sync.OnceValue(func() map[string]field {
 	m := make(map[string]field, len(fields))
 	for _, f := range fields {
 		m[f.path] = f
 	}
 	return m
-}()
+})
 
 // checkFields looks at all that is set in a specification. It returns the paths
 // of what is ignored, and an error for a field that is refused or that this
@@ -41,7 +42,7 @@ func (w *fieldWalk) walk(v reflect.Value, path, shown string) error {
 	if !isSet(v) {
 		return nil
 	}
-	f, known := classes[path]
+	f, known := classes()[path]
 	switch {
 	case known && f.class == refused:
 		return invalid(shown, "can't be done: %s", f.why)

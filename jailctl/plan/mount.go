@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -20,7 +21,7 @@ const defaultRuleset = 4
 
 // fsName matches names of file systems: another one would be taken by the kernel
 // as the path of a module to load.
-var fsName = regexp.MustCompile(`^[a-z0-9_]{1,15}$`)
+var fsName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9_]{1,15}$`) })
 
 // mounts plans the specification's mounts, in its order. A Linux container gets
 // those it can't do without.
@@ -147,7 +148,7 @@ func mountType(m specs.Mount, from string) (string, error) {
 		return "nullfs", nil // as ocijail has it
 	case m.Type == "" || m.Type == "none":
 		return "", invalid(from+".type", "%q: the name of a file system is missing", m.Type)
-	case !fsName.MatchString(m.Type):
+	case !fsName().MatchString(m.Type):
 		return "", invalid(from+".type", "%q is no name of a file system", m.Type)
 	}
 	return m.Type, nil

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"regexp"
+	"sync"
 
 	"jailshim/jailctl/kernel"
 )
@@ -72,4 +73,4 @@ var intRanges = map[string]intRange{
 	"zfs.mount_snapshot": {0, 1},
 }
 
-var linuxRelease = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+([-.].*)?$`)
+var linuxRelease = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+([-.].*)?$`) })
