@@ -224,3 +224,39 @@ func TestE2E_Ctr_RunjName_SameShim(t *testing.T) {
 		t.Errorf("ctr plugins inspect-runtime printed %q, which is not about our shim", got)
 	}
 }
+
+// TestE2E_Nerdctl_ExecTerminal_TypedAndShown: "nerdctl exec -it", as to look around in a
+// container.
+func TestE2E_Nerdctl_ExecTerminal_TypedAndShown(t *testing.T) {
+	s := space(t)
+	run(t, nerdctl(t, s, nerdctlRun("-d", "--name", "web", testbed.ImageName, "hold")...))
+	screen, _ := onTerminal(t, nerdctl(t, s, "exec", "-it", "web", "tty"), 100, 30)
+	testbed.Until(t, "what the process says of its terminal", func() error {
+		if text := screen.String(); !strings.Contains(text, "stdin true") || !strings.Contains(text, "stderr true") {
+			return fmt.Errorf("there is %q", text)
+		}
+		return nil
+	})
+	cmd := nerdctl(t, s, "exec", "-it", "web", "cat")
+	screen, keyboard := onTerminal(t, cmd, 100, 30)
+	// Before nerdctl has the terminal in its hands, what is typed is only echoed.
+	typed := 0
+	testbed.Until(t, "the echo in the container and the answers on the screen", func() error {
+		if _, err := io.WriteString(keyboard, "hello\n"); err != nil {
+			return err
+		}
+		typed++
+		if text := screen.String(); strings.Count(text, "hello") < 2*typed {
+			return fmt.Errorf("after %d lines there is %q", typed, text)
+		}
+		return nil
+	})
+	if _, err := io.WriteString(keyboard, "\x04"); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("nerdctl exec: %v, on the screen: %q", err, screen)
+	}
+	run(t, nerdctl(t, s, "rm", "-f", "web"))
+	s.ExpectClean(t)
+}
