@@ -28,8 +28,9 @@ var (
 
 const storeVersion = 1
 
-// lockWait is how long to wait for another process that has the database.
-const lockWait = 2 * time.Second
+// lockWait is how long to wait for another process that has the database: a command,
+// while the daemon starts.
+const lockWait = 10 * time.Second
 
 // put is a change of the database: a record, or its removal if that is nil.
 type put struct {
