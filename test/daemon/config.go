@@ -68,8 +68,9 @@ level = %q
 
 [plugins.'io.containerd.shim.v1.manager']
 socket_dir = %q
-`, d.root(), filepath.Join(d.Dir, "state"), filepath.Join(d.Dir, "tmp"),
-		strings.Join(quoted, ",\n  "), d.Address, d.EventAddress, level, d.Sockets())
+
+%s`, d.root(), filepath.Join(d.Dir, "state"), filepath.Join(d.Dir, "tmp"),
+		strings.Join(quoted, ",\n  "), d.Address, d.EventAddress, level, d.Sockets(), d.Extra)
 }
 
 // root is the folder of what the daemon keeps: images and snapshots.

@@ -32,6 +32,8 @@ type Daemon struct {
 	Env []string
 	// Debug makes it and its shims write more into the log.
 	Debug bool
+	// Extra is added to its configuration: sections of TOML.
+	Extra string
 
 	dataset string // of the snapshotter "zfs"; empty: it is off
 

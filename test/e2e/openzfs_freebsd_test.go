@@ -1,0 +1,472 @@
+package e2e
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	containerd "github.com/containerd/containerd/v2/client"
+	"github.com/containerd/containerd/v2/core/content"
+	"github.com/containerd/containerd/v2/core/images"
+	"github.com/containerd/containerd/v2/core/mount"
+	"github.com/containerd/containerd/v2/core/snapshots"
+	"github.com/containerd/containerd/v2/pkg/cio"
+	"github.com/containerd/containerd/v2/pkg/namespaces"
+	"github.com/containerd/containerd/v2/pkg/oci"
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/identity"
+	imagespecs "github.com/opencontainers/image-spec/specs-go"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"jailshim/snapshotter-zfs/zfstest"
+	"jailshim/test/daemon"
+	"jailshim/test/e2e/testbed"
+)
+
+const openzfs = "openzfs"
+
+// openZFS is our snapshotter, as a process with a pool of its own.
+type openZFS struct {
+	pool  *zfstest.Pool
+	args  []string
+	dir   string
+	admin string
+	cmd   *exec.Cmd
+	log   bytes.Buffer
+}
+
+// startOpenZFS starts a snapshotter, and a containerd that has it as a plugin.
+func startOpenZFS(t *testing.T, opts ...testbed.Option) (*openZFS, *testbed.Space) {
+	t.Helper()
+	testbed.Require(t, testbed.Root)
+	o := &openZFS{pool: zfstest.NewPool(t, 3<<30)}
+	dataset := o.pool.Create(t, "containers")
+	zfsCommand(t, "set", "io.jailshim:root=1", dataset)
+	// Not in containerd's folder: what it has mounted there is its business.
+	dir, err := os.MkdirTemp("", "oz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket := filepath.Join(dir, "plugin.sock")
+	o.dir, o.admin = dir, filepath.Join(dir, "admin.sock")
+	o.args = []string{"-config", os.DevNull, "-dataset", dataset, "-state", filepath.Join(dir, "state"), "-socket", socket,
+		"-admin", o.admin, "-cache-size", "0"}
+	plugin := func(d *testbed.Daemon) {
+		d.Extra += fmt.Sprintf(`[proxy_plugins.%[1]s]
+type = "snapshot"
+address = %[2]q
+[proxy_plugins.%[1]s.exports]
+root = %[3]q
+
+[[plugins.'io.containerd.transfer.v1.local'.unpack_config]]
+platform = "freebsd/%[4]s"
+snapshotter = %[1]q
+differ = "walking"
+`, openzfs, socket, dir, runtime.GOARCH)
+	}
+	d := testbed.NewDaemon(t, append([]testbed.Option{plugin}, opts...)...)
+	path, err := d.Program("containerd-openzfs-grpc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.args = append([]string{path}, o.args...)
+	o.start(t)
+	t.Cleanup(func() { o.close(t) })
+	// Fifty containers take longer than a space usually lives.
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Minute)
+	t.Cleanup(cancel)
+	s := d.NewSpace(t)
+	s.Ctx = namespaces.WithNamespace(ctx, s.Namespace)
+	return o, s
+}
+
+// start starts the snapshotter, and waits until it answers.
+func (o *openZFS) start(t *testing.T) {
+	t.Helper()
+	o.cmd = exec.Command(o.args[0], o.args[1:]...)
+	o.cmd.Stdout, o.cmd.Stderr = &o.log, &o.log
+	if err := o.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	testbed.Until(t, "the snapshotter's socket", func() error {
+		c, err := net.Dial("unix", o.admin)
+		if err != nil {
+			return err
+		}
+		return c.Close()
+	})
+}
+
+// end sends the snapshotter a signal and waits until it has gone.
+func (o *openZFS) end(t *testing.T, signal os.Signal) {
+	t.Helper()
+	if err := o.cmd.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+	_ = o.cmd.Wait() // how it ends is the signal's business
+	o.cmd = nil
+}
+
+func (o *openZFS) close(t *testing.T) {
+	t.Helper()
+	if o.cmd != nil {
+		o.end(t, unix.SIGTERM)
+	}
+	if t.Failed() {
+		t.Logf("the snapshotter's log:\n%s", &o.log)
+	}
+	// The private mounts go with the pool; the folders are empty then.
+	zfsUnmountBelow(t, o.dir)
+	if err := os.RemoveAll(o.dir); err != nil {
+		t.Error(err)
+	}
+}
+
+// zfsUnmountBelow unmounts all below a folder.
+func zfsUnmountBelow(t *testing.T, dir string) {
+	t.Helper()
+	all, err := daemon.MountsBelow(dir)
+	if err != nil {
+		t.Error(err)
+	}
+	for i := len(all) - 1; i >= 0; i-- {
+		if err := mount.Unmount(all[i], 0); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// command runs a command of the snapshotter's.
+func (o *openZFS) command(args ...string) ([]byte, error) {
+	cmd := exec.Command(o.args[0], append(o.args[1:len(o.args):len(o.args)], args...)...)
+	out, err := cmd.Output()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		err = fmt.Errorf("%s: %w: %s%s", strings.Join(args, " "), err, out, exit.Stderr)
+	}
+	return out, err
+}
+
+// openZFSStatus is a part of what "status" prints.
+type openZFSStatus struct {
+	Ready                                       bool
+	Active, Views, Committed, Volumes, LeftOver int
+}
+
+func (o *openZFS) status() (st openZFSStatus, err error) {
+	out, err := o.command("status")
+	if err != nil {
+		return st, err
+	}
+	return st, json.Unmarshal(out, &st)
+}
+
+func zfsCommand(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := exec.Command("zfs", args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("zfs %s: %v: %s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// run runs a container of the space's image on the snapshotter, through the client.
+func (o *openZFS) run(s *testbed.Space, id string) (*testbed.Container, error) {
+	container, err := s.Client.NewContainer(s.Ctx, id,
+		containerd.WithSnapshotter(openzfs), containerd.WithImage(s.Image), containerd.WithNewSnapshot(id, s.Image),
+		containerd.WithRuntime(testbed.Runtime, nil),
+		containerd.WithNewSpec(oci.WithHostNamespace(specs.NetworkNamespace), oci.WithImageConfig(s.Image), oci.WithProcessArgs("hold"),
+			oci.WithEnv([]string{"JAILSHIM_E2E=" + s.Dir})))
+	if err != nil {
+		return nil, err
+	}
+	task, err := container.NewTask(s.Ctx, cio.NullIO)
+	if err != nil {
+		return nil, err
+	}
+	return s.Adopt(container, task), task.Start(s.Ctx)
+}
+
+// exec runs a program in a container with ctr.
+func ctrExec(t *testing.T, s *testbed.Space, id, name string, args ...string) string {
+	t.Helper()
+	return run(t, s.Command(t, "ctr", append([]string{"task", "exec", "--exec-id", name, id}, args...)...))
+}
+
+// TestE2E_OpenZFS_Life: an image comes in, fifty containers run on clones of it at once,
+// everything is restarted under them, what they run on is looked at and committed, and
+// in the end nothing is left.
+func TestE2E_OpenZFS_Life(t *testing.T) {
+	o, s := startOpenZFS(t)
+	ctr := func(args ...string) string {
+		t.Helper()
+		return run(t, s.Command(t, "ctr", args...))
+	}
+	archive := filepath.Join(s.Dir, "image.tar")
+	ctr("image", "export", archive, testbed.ImageName)
+	ctr("image", "import", "--snapshotter", openzfs, archive)
+	if st, err := o.status(); err != nil || st.Committed != 1 || st.Volumes != 1 {
+		t.Errorf("after the import: %+v, %v", st, err)
+	}
+	out := run(t, ctrRun(t, s, "--snapshotter", openzfs, "--rm", testbed.ImageName, "first", "echo", "hello"))
+	if out != "hello\n" {
+		t.Errorf("printed %q", out)
+	}
+
+	many := numberOfLives(t, 50)
+	name := func(i int) string { return fmt.Sprintf("z%d", i) }
+	begin := time.Now()
+	var group sync.WaitGroup
+	errs := make([]error, many)
+	for i := range many {
+		group.Go(func() { _, errs[i] = o.run(s, name(i)) })
+	}
+	group.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d containers run after %v", many, time.Since(begin))
+	ctrExec(t, s, name(0), "x", "write", "/mine", "written")
+
+	outage(t, s, func() {
+		o.end(t, unix.SIGKILL)
+		o.start(t)
+	})
+	if st, err := o.status(); err != nil || !st.Ready || st.Active != many || st.LeftOver != 0 {
+		t.Errorf("after the restart: %+v, %v", st, err)
+	}
+	for _, i := range []int{0, 1, many - 1} {
+		if got := ctrExec(t, s, name(i), "y", "echo", "alive"); got != "alive\n" {
+			t.Errorf("%s: printed %q", name(i), got)
+		}
+	}
+	if out := run(t, ctrRun(t, s, "--snapshotter", openzfs, "--rm", testbed.ImageName, "later", "echo", "again")); out != "again\n" {
+		t.Errorf("printed %q", out)
+	}
+
+	t.Run("Mounts", func(t *testing.T) { openZFSMounts(t, s, name(0)) })
+	t.Run("Commit", func(t *testing.T) { openZFSCommit(t, s, name(0)) })
+
+	s.RemoveAll(t)
+	list, err := s.Client.ImageService().List(s.Ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range list {
+		if err := s.Client.ImageService().Delete(s.Ctx, i.Name, images.SynchronousDelete()); err != nil {
+			t.Error(err)
+		}
+	}
+	testbed.Until(t, "everything to be collected", func() error {
+		st, err := o.status()
+		if err == nil && st.Active+st.Views+st.Committed+st.Volumes+st.LeftOver != 0 {
+			err = fmt.Errorf("there is %+v", st)
+		}
+		return err
+	})
+	if out, err := o.command("fsck", "-n"); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	if left := strings.Fields(zfsCommand(t, "list", "-H", "-r", "-t", "all", "-o", "name", o.pool.Name+"/containers")); len(left) != 3 {
+		t.Errorf("datasets %q are left, want the root and its two folders", left)
+	}
+}
+
+// openZFSMounts has a running container's file system mounted a second time, and two
+// views of its image at once.
+func openZFSMounts(t *testing.T, s *testbed.Space, id string) {
+	t.Helper()
+	sn := s.Client.SnapshotService(openzfs)
+	dir := t.TempDir()
+	mounted := func(name string, m []mount.Mount, err error) string {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		target := filepath.Join(dir, name)
+		if err := os.Mkdir(target, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := mount.All(m, target); err != nil {
+			t.Fatalf("%v: %v", m, err)
+		}
+		t.Cleanup(func() {
+			if err := mount.UnmountAll(target, 0); err != nil {
+				t.Error(err)
+			}
+		})
+		return target
+	}
+	m, err := sn.Mounts(s.Ctx, id)
+	if b, err := os.ReadFile(filepath.Join(mounted("container", m, err), "mine")); string(b) != "written\n" {
+		t.Errorf("the container's file is %q, %v", b, err)
+	}
+	diffs, err := s.Image.RootFS(s.Ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, view := range []string{"view1", "view2"} {
+		m, err := sn.View(s.Ctx, view, identity.ChainID(diffs).String())
+		target := mounted(view, m, err)
+		if _, err := os.Stat(filepath.Join(target, "bin")); err != nil {
+			t.Error(err)
+		}
+		if err := os.WriteFile(filepath.Join(target, "new"), nil, 0o600); !errors.Is(err, unix.EROFS) {
+			t.Errorf("write to a view: %v, want EROFS", err)
+		}
+		t.Cleanup(func() {
+			if err := sn.Remove(s.Ctx, view); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// openZFSCommit makes an image of a running container, and runs it.
+func openZFSCommit(t *testing.T, s *testbed.Space, id string) {
+	t.Helper()
+	const image = "example.test/committed:1"
+	run(t, nerdctl(t, s, "--snapshotter", openzfs, "commit", id, image))
+	if out := run(t, ctrRun(t, s, "--snapshotter", openzfs, "--rm", image, "committed", "cat", "/mine")); out != "written\n" {
+		t.Errorf("the committed image has %q", out)
+	}
+}
+
+// TestE2E_OpenZFS_NextToContainerds: an image of twenty layers, and a hundred containers'
+// file systems at once, through containerd, on our snapshotter and on its own.
+func TestE2E_OpenZFS_NextToContainerds(t *testing.T) {
+	pool := zfstest.NewPool(t, 3<<30)
+	zfsCommand(t, "create", pool.Name+"/builtin")
+	_, s := startOpenZFS(t, func(d *testbed.Daemon) {
+		if err := d.UseZFS(pool.Name + "/builtin"); err != nil {
+			t.Fatal(err)
+		}
+	})
+	const layers, prepares = 20, 100
+	image := layered(t, s, layers)
+	unpack, prepare := map[string]time.Duration{}, map[string]time.Duration{}
+	for _, name := range []string{"zfs", openzfs} {
+		begin := time.Now()
+		if err := image.Unpack(s.Ctx, name); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		unpack[name] = time.Since(begin)
+		diffs, err := image.RootFS(s.Ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sn, parent := s.Client.SnapshotService(name), identity.ChainID(diffs).String()
+		prepare[name] = prepareMany(t, s, sn, parent, prepares)
+	}
+	for what, took := range map[string]map[string]time.Duration{"unpack": unpack, "prepare": prepare} {
+		t.Logf("%s: containerd's %v, ours %v: %.1f times as fast", what, took["zfs"], took[openzfs], float64(took["zfs"])/float64(took[openzfs]))
+	}
+	if 3*unpack[openzfs] > unpack["zfs"] {
+		t.Errorf("%d layers are not unpacked three times as fast", layers)
+	}
+	if 10*prepare[openzfs] > prepare["zfs"] {
+		t.Errorf("%d snapshots are not prepared ten times as fast", prepares)
+	}
+}
+
+// prepareMany prepares snapshots at once, and returns how long that took.
+func prepareMany(t *testing.T, s *testbed.Space, sn snapshots.Snapshotter, parent string, n int) time.Duration {
+	t.Helper()
+	errs := make([]error, n)
+	key := func(i int) string { return fmt.Sprintf("many%d", i) }
+	begin := time.Now()
+	var group sync.WaitGroup
+	for i := range n {
+		group.Go(func() { _, errs[i] = sn.Prepare(s.Ctx, key(i), parent) })
+	}
+	group.Wait()
+	took := time.Since(begin)
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		if err := sn.Remove(s.Ctx, key(i)); err != nil {
+			t.Error(err)
+		}
+	}
+	return took
+}
+
+// layered makes an image of layers with a file each.
+func layered(t *testing.T, s *testbed.Space, n int) containerd.Image {
+	t.Helper()
+	const name = "example.test/layered:1"
+	ctx, done, err := s.Client.WithLease(s.Ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := done(s.Ctx); err != nil {
+			t.Error(err)
+		}
+	}()
+	platform := ocispec.Platform{OS: runtime.GOOS, Architecture: runtime.GOARCH}
+	config := ocispec.Image{Platform: platform, RootFS: ocispec.RootFS{Type: "layers"}}
+	manifest := ocispec.Manifest{Versioned: imagespecs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest}
+	labels := map[string]string{}
+	for i := range n {
+		var layer bytes.Buffer
+		w := tar.NewWriter(&layer)
+		body := bytes.Repeat([]byte(fmt.Sprintf("layer %d\n", i)), 1000)
+		if err := w.WriteHeader(&tar.Header{Name: fmt.Sprintf("file%d", i), Mode: 0o644, Size: int64(len(body))}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(body); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		desc := blob(ctx, t, s, ocispec.MediaTypeImageLayer, layer.Bytes(), nil)
+		config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, desc.Digest)
+		manifest.Layers = append(manifest.Layers, desc)
+		labels[fmt.Sprintf("containerd.io/gc.ref.content.l.%d", i)] = desc.Digest.String()
+	}
+	manifest.Config = blob(ctx, t, s, ocispec.MediaTypeImageConfig, asJSON(t, config), nil)
+	labels["containerd.io/gc.ref.content.config"] = manifest.Config.Digest.String()
+	target := blob(ctx, t, s, ocispec.MediaTypeImageManifest, asJSON(t, manifest), labels)
+	image, err := s.Client.ImageService().Create(ctx, images.Image{Name: name, Target: target})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return containerd.NewImage(s.Client, image)
+}
+
+func asJSON(t *testing.T, v any) []byte {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// blob adds content to the store.
+func blob(ctx context.Context, t *testing.T, s *testbed.Space, mediaType string, data []byte, labels map[string]string) ocispec.Descriptor {
+	t.Helper()
+	desc := ocispec.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(data), Size: int64(len(data))}
+	err := content.WriteBlob(ctx, s.Client.ContentStore(), desc.Digest.String(), bytes.NewReader(data), desc, content.WithLabels(labels))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return desc
+}
