@@ -2,11 +2,13 @@ package zfs
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 
 	"github.com/containerd/containerd/v2/core/mount"
@@ -32,10 +34,12 @@ func newRealWorld(tb testing.TB) *realWorld {
 	return w
 }
 
-// newRoot makes a marked dataset.
+var roots atomic.Int64
+
+// newRoot makes a marked dataset, which goes with the pool.
 func newRoot(tb testing.TB, p *zfstest.Pool) string {
 	tb.Helper()
-	root := p.Temporary(tb)
+	root := p.Create(tb, fmt.Sprint("root", roots.Add(1)))
 	if out, err := exec.Command("zfs", "set", MarkRoot+"="+MarkValue, root).CombinedOutput(); err != nil {
 		tb.Fatalf("%v: %s", err, out)
 	}
