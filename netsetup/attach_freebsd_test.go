@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -144,6 +145,41 @@ func TestAttach_RoutesBetweenNetworks(t *testing.T) {
 			t.Errorf("seen as %s, want %s", got, near.addr(v6))
 		}
 	}
+}
+
+// Connections that a container has closed keep its network stack for a minute or two,
+// but neither its interface nor its address, and nobody waits for it.
+func TestDetach_AfterAThousandConnections(t *testing.T) {
+	const connections, bound = 1000, time.Second
+	r := newReal(t, "none", "")
+	c := r.container(t, Request{Owner: "busy"})
+	listenAll(c.agent)
+	newAgent(t, 0).must(order{Do: "drain", Addr: at(c.addr(false)), Count: connections})
+	j, err := kernel.OpenJailID(c.jid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	start := time.Now()
+	if err := r.Detach(t.Context(), c.Attachment); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Remove(); err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(start)
+	t.Logf("detached and removed in %v", took)
+	if took > bound {
+		t.Errorf("detached and removed in %v, want at most %v", took, bound)
+	}
+	for _, name := range interfaceNames(t) {
+		if name == c.HostEnd || strings.HasPrefix(name, "eth") || strings.HasPrefix(name, "epair") {
+			t.Errorf("interface %s is left", name)
+		}
+	}
+	again := r.container(t, Request{Owner: "next", IPv4: c.addr(false), IPv6: c.addr(true)})
+	listenAll(again.agent)
+	newAgent(t, 0).must(order{Do: "ask", Network: "tcp", Addr: at(again.addr(false)), Wait: patience})
 }
 
 // lives is how many cycles a test makes: E2E_LIVES, or fewer.

@@ -78,11 +78,12 @@ func eventually(tb testing.TB, what string, holds func() bool) {
 
 // order is what an agent in a jail does, one a line.
 type order struct {
-	Do      string      // run, listen, ask
+	Do      string      // run, listen, ask, drain, interfaces
 	Calls   []link.Call `json:",omitempty"` // run
 	Network string      // tcp, udp
 	Addr    string
 	Wait    time.Duration // ask: how long for an answer
+	Count   int           // drain: how many connections
 }
 
 // answer is what came of it.
@@ -133,6 +134,8 @@ func (o *order) obey() (string, error) {
 		return listen(o.Network, o.Addr)
 	case "ask":
 		return ask(o.Network, o.Addr, o.Wait)
+	case "drain":
+		return "", drain(o.Addr, o.Count)
 	case "interfaces":
 		list, err := link.List()
 		var names []string
@@ -211,6 +214,22 @@ func ask(network, addr string, wait time.Duration) (string, error) {
 		last = err
 	}
 	return "", last
+}
+
+// drain makes connections one by one, each until the listener has closed it. The
+// listener's side is left to wait for late segments then (TIME_WAIT).
+func drain(addr string, count int) error {
+	for range count {
+		c, err := net.DialTimeout("tcp", addr, patience)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, c)
+		if err = errors.Join(err, c.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // agent is a process in a jail, or with none on the host.

@@ -14,12 +14,14 @@ import (
 	"jailshim/netsetup/port"
 )
 
-// pfConf blocks what nobody allows, but for the test machine's own connections.
+// pfConf blocks what nobody allows, but for the test machine's own connections. With
+// net.pf.filter_local, what the host is sent passes lo0 as well, in the middle of a
+// connection: hence "flags any".
 const pfConf = `set skip on { vtnet0 em0 }
 nat-anchor "jailshim/*"
 rdr-anchor "jailshim/*"
 block all
-pass on lo0
+pass on lo0 flags any
 pass proto icmp6
 pass out from (self)
 anchor "jailshim/*"
