@@ -169,6 +169,16 @@ func testTraffic(t *testing.T, name string, w *world) {
 		t.Error(err)
 	}
 	w.check(t, "out", map[string]string{"tcp=" + w.host4 + ":8080": "one"})
+	if name == IPFW {
+		// As a restart of the host's own rules does.
+		command(t, "ipfw", "-q", "-f", "flush")
+		w.check(t, "out", map[string]string{"tcp=" + w.host4 + ":8080": ""})
+		if _, err := d.AddNetwork(ctx, w.network); err != nil {
+			t.Fatal(err)
+		}
+		w.check(t, "out", map[string]string{"tcp=" + w.host4 + ":8080": "one"})
+		w.check(t, "one", map[string]string{"tcp=" + w.out4 + ":80": "out"})
+	}
 	for range 2 {
 		if err := d.Unpublish(ctx, a); err != nil {
 			t.Error(err)
