@@ -5,7 +5,7 @@
 // Its part of a network configuration:
 //
 //	{
-//	  "cniVersion": "1.1.0", "name": "pods", "type": "cni-jail-bridge",
+//	  "cniVersion": "1.1.0", "name": "pods", "type": "jail-bridge",
 //	  "network": "default",   // of jailshim.toml; else the network that "name" names
 //	  "config": "/usr/local/etc/jailshim.toml",
 //	  "capabilities": {"portMappings": true, "ips": true, "mac": true}

@@ -353,6 +353,9 @@ func victim(t *testing.T, s *testbed.Space) *testbed.Container {
 // Each step of networks fails, or is the shim's last.
 func TestE2E_Network_Fault_EachPoint_NothingLeft(t *testing.T) {
 	m := networks(t)
+	if !testbed.RunsJails(t) {
+		return // an OCI command passes the points, in which nothing is injected
+	}
 	shimDir := buildFaultShim(t)
 	for _, action := range []string{"error", "kill"} {
 		faults := filepath.Join(t.TempDir(), "faults")
