@@ -103,7 +103,7 @@ func (p *Program) app(ctx context.Context) *cli.App {
 	app.Before = p.before
 	app.Action = p.noCommand
 	app.Commands = []cli.Command{
-		p.createCommand(ctx), p.deleteCommand(ctx), p.eventsCommand(ctx), p.execCommand(ctx), p.featuresCommand(),
+		p.createCommand(ctx), p.deleteCommand(ctx), p.doctorCommand(ctx), p.eventsCommand(ctx), p.execCommand(ctx), p.featuresCommand(),
 		p.gcCommand(ctx), p.killCommand(ctx), p.listCommand(), p.netCommand(ctx), p.pauseCommand(ctx), p.psCommand(ctx),
 		p.resumeCommand(ctx), p.runCommand(ctx), p.specCommand(), p.startCommand(ctx), p.stateCommand(), p.updateCommand(ctx),
 	}

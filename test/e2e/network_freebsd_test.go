@@ -306,6 +306,10 @@ func TestE2E_Network_StaticAddress_OnceOnly(t *testing.T) {
 func TestE2E_Network_ThousandClosedConnections_DeletedAtOnce(t *testing.T) {
 	s := space(t)
 	m := networks(t)
+	idle, _, _ := server(t, s)
+	start := time.Now()
+	idle.Remove(t)
+	usual := time.Since(start)
 	c, v4, _ := server(t, s)
 	at := net.JoinHostPort(v4.String(), "80")
 	for i := range 1000 {
@@ -319,10 +323,10 @@ func TestE2E_Network_ThousandClosedConnections_DeletedAtOnce(t *testing.T) {
 		}
 		conn.Close()
 	}
-	start := time.Now()
+	start = time.Now()
 	c.Remove(t)
 	took := time.Since(start)
-	t.Logf("killed and deleted within %v", took)
+	t.Logf("killed and deleted within %v, and one without connections within %v", took, usual)
 	n, err := m.Inspect(t.Context(), "default")
 	if err != nil {
 		t.Fatal(err)
@@ -339,8 +343,8 @@ func TestE2E_Network_ThousandClosedConnections_DeletedAtOnce(t *testing.T) {
 			t.Errorf("%s is still mounted", mount.On)
 		}
 	}
-	if took > 3*time.Second {
-		t.Errorf("to kill and delete it took %v", took)
+	if took > usual+time.Second {
+		t.Errorf("to kill and delete it took %v, and %v without connections", took, usual)
 	}
 }
 
