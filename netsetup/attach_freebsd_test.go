@@ -1,6 +1,7 @@
 package netsetup
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -430,6 +431,76 @@ func TestReserve_ConcurrentProcesses(t *testing.T) {
 	}
 	if want := 2 * processes * each; len(seen) != want {
 		t.Errorf("%d addresses, want %d", len(seen), want)
+	}
+}
+
+// stageLives makes and removes attachments one after another.
+func stageLives() error {
+	jid, err := strconv.Atoi(os.Getenv("NETSETUP_TEST_JAIL"))
+	if err != nil {
+		return err
+	}
+	m, err := stageManager(func(string) error { return nil })
+	if err != nil {
+		return err
+	}
+	for i := range 5 {
+		ctx, stop := context.WithTimeout(context.Background(), 4*patience)
+		defer stop()
+		a, err := m.Reserve(ctx, Request{Owner: fmt.Sprintf("p%d-%d", os.Getpid(), i), Network: "default"})
+		if err != nil {
+			return err
+		}
+		if _, err := m.Attach(ctx, a, jid); err != nil {
+			return err
+		}
+		list, err := link.List()
+		if err != nil {
+			return err
+		}
+		if find(list, a.HostEnd) == nil {
+			return fmt.Errorf("%s is gone while its container lives", a.HostEnd)
+		}
+		if err := m.Detach(ctx, a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Processes that attach and detach at once, while another collects garbage, don't
+// disturb each other.
+func TestConcurrent_LivesAndGC(t *testing.T) {
+	r := newReal(t, "none", "")
+	jid := newJail(t)
+	c := newAgent(t, jid)
+	inside := c.must(order{Do: "interfaces"})
+	const processes = 12
+	results := make(chan error, processes)
+	for range processes {
+		cmd := r.stage(t, "lives", fmt.Sprintf("NETSETUP_TEST_JAIL=%d", jid))
+		// goroutine: of the test, which waits for its result
+		go func() { results <- cmd.Run() }()
+	}
+	for ended := 0; ended < processes; {
+		select {
+		case err := <-results:
+			ended++
+			if err != nil {
+				t.Error(err)
+			}
+		default:
+			if left, err := r.GC(t.Context(), func(string) bool { return true }); err != nil || len(left) != 0 {
+				t.Fatalf("GC removed %v, %v", left, err)
+			}
+		}
+	}
+	leases, err := r.leases.List(t.Context(), "")
+	if err != nil || len(leases) != 0 {
+		t.Errorf("leases %v, %v", leases, err)
+	}
+	if got := c.must(order{Do: "interfaces"}); got != inside {
+		t.Errorf("in the jail before %s, after %s", inside, got)
 	}
 }
 

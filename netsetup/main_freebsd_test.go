@@ -32,6 +32,7 @@ const stageVar = "NETSETUP_TEST_STAGE"
 var stages = map[string]func() error{
 	"agent":   stageAgent,
 	"life":    stageLife,
+	"lives":   stageLives,
 	"reserve": stageReserve,
 }
 

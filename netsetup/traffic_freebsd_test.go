@@ -202,11 +202,21 @@ func testTraffic(t *testing.T, nat string, families []bool) {
 // SIGKILL at each point leaves no rules either.
 func TestFault_RealKillWithPF(t *testing.T) {
 	enablePF(t)
-	r := newReal(t, "pf", "")
+	testKillWithRules(t, "pf")
+}
+
+func TestFault_RealKillWithIPFW(t *testing.T) {
+	enableIPFW(t)
+	testKillWithRules(t, "ipfw")
+}
+
+func testKillWithRules(t *testing.T, nat string) {
+	t.Helper()
+	r := newReal(t, nat, "")
 	jid := newJail(t)
 	for _, point := range Points {
 		r.killAt(t, point, jid, false)
-		driver, err := r.driver(t.Context(), "pf")
+		driver, err := r.driver(t.Context(), nat)
 		if err != nil {
 			t.Fatal(err)
 		}
