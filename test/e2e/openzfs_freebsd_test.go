@@ -386,12 +386,21 @@ func TestE2E_OpenZFS_NextToContainerds(t *testing.T) {
 // prepareMany prepares snapshots at once, and returns how long that took.
 func prepareMany(t *testing.T, s *testbed.Space, sn snapshots.Snapshotter, parent string, n int) time.Duration {
 	t.Helper()
+	ctx, done, err := s.Client.WithLease(s.Ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := done(s.Ctx); err != nil {
+			t.Error(err)
+		}
+	}()
 	errs := make([]error, n)
 	key := func(i int) string { return fmt.Sprintf("many%d", i) }
 	begin := time.Now()
 	var group sync.WaitGroup
 	for i := range n {
-		group.Go(func() { _, errs[i] = sn.Prepare(s.Ctx, key(i), parent) })
+		group.Go(func() { _, errs[i] = sn.Prepare(ctx, key(i), parent) })
 	}
 	group.Wait()
 	took := time.Since(begin)
@@ -399,7 +408,7 @@ func prepareMany(t *testing.T, s *testbed.Space, sn snapshots.Snapshotter, paren
 		t.Fatal(err)
 	}
 	for i := range n {
-		if err := sn.Remove(s.Ctx, key(i)); err != nil {
+		if err := sn.Remove(ctx, key(i)); err != nil {
 			t.Error(err)
 		}
 	}
