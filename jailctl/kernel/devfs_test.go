@@ -7,10 +7,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"jailshim/internal/captured"
 )
 
 func TestEncodeDevRule(t *testing.T) {
-	want := vector(t, vectorDevRule)
+	want := captured.Bytes(t, vectorDevRule)
 	rule := DevRule{Pattern: "mem", Unhide: true, Mode: new(uint32(0o600))}
 	got, err := encodeDevRule(0, 0, rule)
 	if err != nil || !bytes.Equal(got, want) {
@@ -83,7 +85,7 @@ func TestEncodeDevRule_BadRule_Refused(t *testing.T) {
 // FuzzDecodeDevRule feeds bytes in place of a rule of the kernel's: what is
 // accepted, and can be written, is read the same again.
 func FuzzDecodeDevRule(f *testing.F) {
-	f.Add(vector(f, vectorDevRule))
+	f.Add(captured.Bytes(f, vectorDevRule))
 	b, err := encodeDevRule(4, 100, DevRule{Pattern: "pts/*", Unhide: true, UID: new(0), GID: new(0), Include: 1})
 	if err != nil {
 		f.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"jailshim/internal/captured"
 )
 
 // mountLine is how the note of the vector describes a mount.
@@ -17,13 +19,13 @@ func mountLine(m MountInfo) string {
 }
 
 func TestDecodeMounts(t *testing.T) {
-	b := vector(t, vectorMounts)
+	b := captured.Bytes(t, vectorMounts)
 	mounts, err := DecodeMounts(b)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var want []string
-	for line := range strings.Lines(vectorNote(t, vectorMounts)) {
+	for line := range strings.Lines(captured.Note(t, vectorMounts)) {
 		if strings.HasPrefix(line, "version") {
 			want = append(want, line)
 		}
@@ -89,7 +91,7 @@ func TestMountParams(t *testing.T) {
 
 // FuzzDecodeMounts feeds bytes in place of what getfsstat(2) fills.
 func FuzzDecodeMounts(f *testing.F) {
-	b := vector(f, vectorMounts)
+	b := captured.Bytes(f, vectorMounts)
 	f.Add(b)
 	f.Add(b[:statfsSize])
 	f.Fuzz(func(t *testing.T, b []byte) {

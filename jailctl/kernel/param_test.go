@@ -7,6 +7,8 @@ import (
 	"slices"
 	"syscall"
 	"testing"
+
+	"jailshim/internal/captured"
 )
 
 func TestParam_Encodings(t *testing.T) {
@@ -64,7 +66,7 @@ func TestParam_AddressOfAnotherFamily_Refused(t *testing.T) {
 }
 
 func TestDecodeAddrs(t *testing.T) {
-	b := vector(t, vectorIPv4)
+	b := captured.Bytes(t, vectorIPv4)
 	got, err := DecodeAddrs(b, 4)
 	if err != nil {
 		t.Fatal(err)
@@ -124,8 +126,8 @@ func TestEncodeOptions(t *testing.T) {
 
 // FuzzDecodeValues feeds bytes to the decoders of single values.
 func FuzzDecodeValues(f *testing.F) {
-	f.Add(vector(f, vectorIPv4), 4)
-	f.Add(vector(f, vectorPTY), 16)
+	f.Add(captured.Bytes(f, vectorIPv4), 4)
+	f.Add(captured.Bytes(f, vectorPTY), 16)
 	f.Add([]byte("4096\x00"), 8)
 	f.Fuzz(func(t *testing.T, b []byte, size int) {
 		if v, err := DecodeInt(b); err == nil && !bytes.Equal(Int("x", v).Value, b) {

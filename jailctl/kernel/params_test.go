@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"jailshim/internal/captured"
 )
 
 // paramNode is a line of the list of parameters.
@@ -21,7 +23,7 @@ type paramNode struct {
 func paramNodes(tb testing.TB) []paramNode {
 	tb.Helper()
 	var nodes []paramNode
-	for line := range strings.Lines(vectorFile(tb, fileParams)) {
+	for line := range strings.Lines(captured.File(tb, fileParams)) {
 		if !strings.HasPrefix(line, paramPrefix) {
 			continue // the heading
 		}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"jailshim/internal/captured"
 )
 
 // vectorPage is the page size of the machine that the vectors are from.
@@ -37,7 +39,7 @@ func processFields(p Process) map[string]string {
 func noteProcesses(tb testing.TB, name string) []map[string]string {
 	tb.Helper()
 	var procs []map[string]string
-	for line := range strings.Lines(vectorNote(tb, name)) {
+	for line := range strings.Lines(captured.Note(tb, name)) {
 		if !strings.HasPrefix(line, "structsize=") {
 			continue
 		}
@@ -52,9 +54,9 @@ func noteProcesses(tb testing.TB, name string) []map[string]string {
 }
 
 func TestDecodeProcesses(t *testing.T) {
-	captured := time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)
+	day := time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)
 	for _, name := range []string{vectorProcesses, vectorJailed, vectorKilled} {
-		procs, err := decodeProcesses(vector(t, name), vectorPage)
+		procs, err := decodeProcesses(captured.Bytes(t, name), vectorPage)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -75,7 +77,7 @@ func TestDecodeProcesses(t *testing.T) {
 			if d := p.Runtime - p.UserTime - p.SystemTime; d.Abs() > 5*time.Millisecond {
 				t.Errorf("%s: process %d: %v user + %v system, %v in all", name, p.Pid, p.UserTime, p.SystemTime, p.Runtime)
 			}
-			if d := p.Start.Sub(captured); d < 0 || d > 24*time.Hour {
+			if d := p.Start.Sub(day); d < 0 || d > 24*time.Hour {
 				t.Errorf("%s: process %d started %v", name, p.Pid, p.Start)
 			}
 			if p.Killed != (name == vectorKilled) {
@@ -86,7 +88,7 @@ func TestDecodeProcesses(t *testing.T) {
 }
 
 func TestDecodeProcesses_FieldsWithoutNote(t *testing.T) {
-	procs, err := decodeProcesses(vector(t, vectorProcesses), vectorPage)
+	procs, err := decodeProcesses(captured.Bytes(t, vectorProcesses), vectorPage)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +122,7 @@ func TestDecodeProcesses_FieldsWithoutNote(t *testing.T) {
 
 func TestDecodeProcesses_Prefixes(t *testing.T) {
 	for _, name := range []string{vectorProcesses, vectorJailed, vectorKilled} {
-		b := vector(t, name)
+		b := captured.Bytes(t, name)
 		whole, err := DecodeProcesses(b)
 		if err != nil {
 			t.Fatal(err)
@@ -140,7 +142,7 @@ func TestDecodeProcesses_Prefixes(t *testing.T) {
 // A newer kernel may have a longer structure; taking its second entry from the
 // middle of the first would report processes that do not exist.
 func TestDecodeProcesses_OtherStructure_Refused(t *testing.T) {
-	b := vector(t, vectorProcesses)
+	b := captured.Bytes(t, vectorProcesses)
 	le.PutUint32(b[kinfoProcSize+offKiStructSize:], kinfoProcSize+64)
 	if got, err := DecodeProcesses(b); !errors.Is(err, ErrLayout) || got != nil {
 		t.Errorf("got %d processes, %v, want ErrLayout", len(got), err)
@@ -150,7 +152,7 @@ func TestDecodeProcesses_OtherStructure_Refused(t *testing.T) {
 // FuzzDecodeProcesses feeds bytes in place of what kern.proc returns.
 func FuzzDecodeProcesses(f *testing.F) {
 	for _, name := range []string{vectorProcesses, vectorJailed, vectorKilled} {
-		f.Add(vector(f, name))
+		f.Add(captured.Bytes(f, name))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		procs, err := DecodeProcesses(b)

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+
+	"jailshim/internal/captured"
 )
 
 func TestDecodePTYSlave(t *testing.T) {
-	b := vector(t, vectorPTY)
+	b := captured.Bytes(t, vectorPTY)
 	if got, err := decodePTYSlave(b); err != nil || got != "/dev/pts/0" {
 		t.Errorf("got %q, %v, want /dev/pts/0", got, err)
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"jailshim/internal/captured"
 )
 
 func TestRule_String(t *testing.T) {
@@ -96,15 +98,15 @@ func TestParseRules(t *testing.T) {
 // usageText is the usage as the kernel writes it.
 func usageText(tb testing.TB) string {
 	tb.Helper()
-	return DecodeString(vector(tb, vectorUsage))
+	return DecodeString(captured.Bytes(tb, vectorUsage))
 }
 
 func TestDecodeUsage(t *testing.T) {
-	got, err := DecodeUsage(string(vector(t, vectorUsage)))
+	got, err := DecodeUsage(string(captured.Bytes(t, vectorUsage)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, note, _ := strings.Cut(vectorNote(t, vectorUsage), "\n\n")
+	note := captured.Decoded(t, vectorUsage)
 	want := make(map[string]uint64)
 	for line := range strings.Lines(note) {
 		resource, amount, ok := strings.Cut(strings.TrimSpace(line), "=")

@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+
+	"jailshim/internal/captured"
 )
 
 // vectorMember is what the pointer of a bridge's request leads to.
@@ -36,7 +38,7 @@ func callVectors() map[string]Call {
 
 func TestCalls_AreWhatTheKernelTook(t *testing.T) {
 	for name, c := range callVectors() {
-		want := vector(t, name)
+		want := captured.Bytes(t, name)
 		if len(c.Indirect) > 0 {
 			clear(want[c.Offset:][:8]) // an address in the process that was watched
 		}
@@ -48,10 +50,10 @@ func TestCalls_AreWhatTheKernelTook(t *testing.T) {
 			t.Errorf("%s:\ngot  %x\nwant %x", name, c.Data, want)
 		}
 	}
-	if got, want := AddMember("ctr0", "ch1").Indirect, vector(t, vectorMember); !bytes.Equal(got, want) {
+	if got, want := AddMember("ctr0", "ch1").Indirect, captured.Bytes(t, vectorMember); !bytes.Equal(got, want) {
 		t.Errorf("%s:\ngot  %x\nwant %x", vectorMember, got, want)
 	}
-	if got, want := GetND6("eth0").Data, vector(t, vectorND6Request); !bytes.Equal(got, want) {
+	if got, want := GetND6("eth0").Data, captured.Bytes(t, vectorND6Request); !bytes.Equal(got, want) {
 		t.Errorf("%s:\ngot  %x\nwant %x", vectorND6Request, got, want)
 	}
 }
@@ -109,7 +111,7 @@ func TestFlags_BothHalves(t *testing.T) {
 }
 
 func TestND6_KeepsTheOtherFlags(t *testing.T) {
-	answer := Call{Data: vector(t, vectorND6)} // 0x29
+	answer := Call{Data: captured.Bytes(t, vectorND6)} // 0x29
 	answer.Data[offNdiFlags] |= nd6AcceptRtAdv
 	calls := EnableIPv6("eth0", answer)
 	const kept = nd6PerformNUD | nd6AcceptRtAdv | nd6AutoLinkLocal | nd6NoDAD

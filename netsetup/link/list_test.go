@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
+
+	"jailshim/internal/captured"
 )
 
 func TestDecodeInterfaces_Vector(t *testing.T) {
-	list, err := decodeInterfaces(vector(t, vectorList))
+	list, err := decodeInterfaces(captured.Bytes(t, vectorList))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +36,7 @@ func TestDecodeInterfaces_Vector(t *testing.T) {
 
 // What ends in the middle of a message is an error; what ends after one, a shorter list.
 func TestDecodeInterfaces_Prefixes(t *testing.T) {
-	b := vector(t, vectorList)
+	b := captured.Bytes(t, vectorList)
 	ends := map[int]bool{0: true}
 	for at := 0; at < len(b); {
 		at += int(le.Uint16(b[at:]))
@@ -50,14 +52,14 @@ func TestDecodeInterfaces_Prefixes(t *testing.T) {
 
 // Other messages have other headers.
 func TestDecodeInterfaces_AnotherMessage(t *testing.T) {
-	if list, err := decodeInterfaces(vector(t, vectorAnnounce)); len(list) != 0 || err != nil && !errors.Is(err, ErrLayout) {
+	if list, err := decodeInterfaces(captured.Bytes(t, vectorAnnounce)); len(list) != 0 || err != nil && !errors.Is(err, ErrLayout) {
 		t.Errorf("%v, %v", list, err)
 	}
 }
 
 func FuzzDecodeInterfaces(f *testing.F) {
-	f.Add(vector(f, vectorList))
-	f.Add(vector(f, vectorAnnounce))
+	f.Add(captured.Bytes(f, vectorList))
+	f.Add(captured.Bytes(f, vectorAnnounce))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		list, err := decodeInterfaces(b)
 		if err != nil && !errors.Is(err, ErrLayout) {

@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"jailshim/internal/captured"
 )
 
 // golden are requests as OpenZFS's own encoder makes them; the last one was sent by the
@@ -63,14 +65,14 @@ func TestDecode_Golden(t *testing.T) {
 // What a kernel has written decodes to what the notes say, and encodes to the same.
 func TestDecode_Vectors(t *testing.T) {
 	for _, name := range vectors {
-		b := vector(t, name)
+		b := captured.Bytes(t, name)
 		l, err := Decode(b)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
 		got := fmt.Sprintf("header % x version %d nvflag %d\n%s", b[:4], le.Uint32(b[4:]), le.Uint32(b[8:]), dump(l, ""))
-		if _, want := vectorNote(t, name); strings.TrimSpace(got) != strings.TrimSpace(want) {
+		if want := captured.Decoded(t, name); strings.TrimSpace(got) != strings.TrimSpace(want) {
 			t.Errorf("%s decodes to\n%s, want\n%s", name, got, want)
 		}
 		if again, err := Encode(l); err != nil || !bytes.Equal(again, b) {
@@ -265,7 +267,7 @@ func corpus(tb testing.TB) [][]byte {
 		all = append(all, unhex(tb, g.hex))
 	}
 	for _, name := range vectors {
-		all = append(all, vector(tb, name))
+		all = append(all, captured.Bytes(tb, name))
 	}
 	return all
 }

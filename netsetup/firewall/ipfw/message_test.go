@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+
+	"jailshim/internal/captured"
 )
 
 var (
@@ -61,7 +63,7 @@ func messages(t *testing.T) map[string][]byte {
 
 func TestEncode_IsWhatIPFWSends(t *testing.T) {
 	for name, got := range messages(t) {
-		want := vector(t, name)
+		want := captured.Bytes(t, name)
 		if name == "rule-flow" {
 			// ipfw(8) says that the table is of the rule's set, which only counts with
 			// net.inet.ip.fw.tables_sets=1. Ours is always of set 0: rules change sets.
@@ -104,14 +106,14 @@ func TestEncodeRules_NumbersTables(t *testing.T) {
 }
 
 func TestDecodeGet(t *testing.T) {
-	got, err := decodeGet(vector(t, vectorRules))
+	got, err := decodeGet(captured.Bytes(t, vectorRules))
 	if err != nil || len(got) < 2 || got[0].Number != 40 || got[0].Set != 29 || got[1].Number != 43 {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
 
 func TestDecodeNATList(t *testing.T) {
-	got, err := decodeNATList(vector(t, vectorNATs))
+	got, err := decodeNATList(captured.Bytes(t, vectorNATs))
 	if err != nil || !slices.Equal(got, []uint16{41000, 40001}) {
 		t.Errorf("got %v, %v", got, err)
 	}
@@ -133,14 +135,14 @@ func TestRequests_TellTheirRoom(t *testing.T) {
 
 // A part of a message must not be taken for the whole.
 func TestDecode_Prefixes(t *testing.T) {
-	whole := vector(t, vectorRules)
+	whole := captured.Bytes(t, vectorRules)
 	for n := range whole {
 		// What ends between two lists is a message of fewer lists.
 		if got, err := decodeGet(whole[:n]); err == nil && len(got) > 0 {
 			t.Errorf("%d bytes of %d: %v", n, len(whole), got)
 		}
 	}
-	whole = vector(t, vectorNATs)
+	whole = captured.Bytes(t, vectorNATs)
 	for n := range whole {
 		if _, err := decodeNATList(whole[:n]); err == nil {
 			t.Errorf("%d bytes of %d are a list", n, len(whole))
@@ -149,12 +151,12 @@ func TestDecode_Prefixes(t *testing.T) {
 }
 
 func FuzzDecodeGet(f *testing.F) {
-	f.Add(vector(f, vectorRules))
+	f.Add(captured.Bytes(f, vectorRules))
 	f.Fuzz(func(_ *testing.T, b []byte) { _, _ = decodeGet(b) })
 }
 
 func FuzzDecodeNATList(f *testing.F) {
-	f.Add(vector(f, vectorNATs))
+	f.Add(captured.Bytes(f, vectorNATs))
 	f.Fuzz(func(_ *testing.T, b []byte) { _, _ = decodeNATList(b) })
 }
 

@@ -7,10 +7,12 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"jailshim/internal/captured"
 )
 
 func TestNVBoolAt_Status(t *testing.T) {
-	b := vector(t, vectorStatus)
+	b := captured.Bytes(t, vectorStatus)
 	if enabled, err := nvBoolAt(b, "running"); err != nil || !enabled {
 		t.Errorf("got %t, %v", enabled, err)
 	}
@@ -40,7 +42,7 @@ func TestNVBoolAt_SkipsInnerLists(t *testing.T) {
 }
 
 func FuzzNVBoolAt(f *testing.F) {
-	f.Add(vector(f, vectorStatus))
+	f.Add(captured.Bytes(f, vectorStatus))
 	f.Add(encodeKill(netip.MustParseAddr("192.0.2.1"), true, true))
 	f.Fuzz(func(_ *testing.T, b []byte) { _, _ = nvBoolAt(b, "kill_match") })
 }

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"testing"
 
+	"jailshim/internal/captured"
 	"jailshim/snapshotter-zfs/engine"
 	"jailshim/snapshotter-zfs/nvlist"
 )
@@ -14,9 +15,9 @@ import (
 // received is a command as a kernel gave it back.
 func received(tb testing.TB, cmd, dst string) *command {
 	tb.Helper()
-	c := &command{layout: &layoutFreeBSD, buf: append(vector(tb, cmd), make([]byte, layoutFreeBSD.room-layoutFreeBSD.size)...)}
+	c := &command{layout: &layoutFreeBSD, buf: append(captured.Bytes(tb, cmd), make([]byte, layoutFreeBSD.room-layoutFreeBSD.size)...)}
 	if dst != "" {
-		c.dst = vector(tb, dst)
+		c.dst = captured.Bytes(tb, dst)
 	}
 	return c
 }
@@ -72,7 +73,7 @@ func TestReply_NoList(t *testing.T) {
 }
 
 func TestDecodeStats_Vector(t *testing.T) {
-	b := vector(t, vectorStatsStruct)
+	b := captured.Bytes(t, vectorStatsStruct)
 	got, err := decodeStats(b)
 	want := stats{createTXG: 238, guid: 14810729225002163971, kind: objsetFilesystem}
 	if err != nil || got != want {
@@ -94,7 +95,7 @@ func TestDecodeStats_Vector(t *testing.T) {
 // Whatever a property is, what ZFS tells of a dataset is read or refused.
 func TestFromStats_Incomplete_Fails(t *testing.T) {
 	for _, name := range []string{vectorStats, vectorStatsSnap} {
-		l, err := nvlist.Decode(vector(t, name))
+		l, err := nvlist.Decode(captured.Bytes(t, name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -186,11 +187,11 @@ func TestNumbers(t *testing.T) {
 
 // FuzzReply: whatever a kernel writes, a reply is read or refused.
 func FuzzReply(f *testing.F) {
-	f.Add(vector(f, vectorNextCmd), vector(f, vectorNext))
-	f.Add(vector(f, vectorNextSnapCmd), vector(f, vectorNextSnap))
-	f.Add(vector(f, vectorExistsCmd), vector(f, vectorSnapExists))
-	f.Add(vector(f, vectorExistsCmd), vector(f, vectorBadProps))
-	f.Add(vector(f, vectorExistsCmd), vector(f, vectorProgramFailed))
+	f.Add(captured.Bytes(f, vectorNextCmd), captured.Bytes(f, vectorNext))
+	f.Add(captured.Bytes(f, vectorNextSnapCmd), captured.Bytes(f, vectorNextSnap))
+	f.Add(captured.Bytes(f, vectorExistsCmd), captured.Bytes(f, vectorSnapExists))
+	f.Add(captured.Bytes(f, vectorExistsCmd), captured.Bytes(f, vectorBadProps))
+	f.Add(captured.Bytes(f, vectorExistsCmd), captured.Bytes(f, vectorProgramFailed))
 	f.Fuzz(func(t *testing.T, cmd, dst []byte) {
 		c := &command{layout: &layoutFreeBSD, buf: make([]byte, layoutFreeBSD.room), dst: dst}
 		copy(c.buf, cmd)
