@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // disabled are the plugins that reach outside the daemon's folder, listen
@@ -69,8 +70,27 @@ level = %q
 [plugins.'io.containerd.shim.v1.manager']
 socket_dir = %q
 
+[timeouts]
+%s
 %s`, d.root(), filepath.Join(d.Dir, "state"), filepath.Join(d.Dir, "tmp"),
-		strings.Join(quoted, ",\n  "), d.Address, d.EventAddress, level, d.Sockets(), d.Extra)
+		strings.Join(quoted, ",\n  "), d.Address, d.EventAddress, level, d.Sockets(), timeouts(), d.Extra)
+}
+
+// timeouts are containerd's own for what shims do, longer in the measure in which
+// [Patience] is: a shim's cleanup that is cut short on a slow machine leaves things, as
+// it would there without a test.
+func timeouts() string {
+	var b strings.Builder
+	for name, usual := range map[string]time.Duration{
+		"io.containerd.timeout.shim.load":     5 * time.Second,
+		"io.containerd.timeout.shim.cleanup":  5 * time.Second,
+		"io.containerd.timeout.shim.shutdown": 3 * time.Second,
+		"io.containerd.timeout.task.state":    2 * time.Second,
+	} {
+		longer := max(1, int(Patience/usualPatience))
+		fmt.Fprintf(&b, "%q = %q\n", name, usual*time.Duration(longer))
+	}
+	return b.String()
 }
 
 // root is the folder of what the daemon keeps: images and snapshots.

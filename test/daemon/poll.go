@@ -17,8 +17,10 @@ func patience(setting string) time.Duration {
 	if d, err := time.ParseDuration(setting); err == nil && d > 0 {
 		return d
 	}
-	return 30 * time.Second
+	return usualPatience
 }
+
+const usualPatience = 30 * time.Second
 
 // pollEvery is how often a condition is looked at again.
 const pollEvery = 10 * time.Millisecond
