@@ -72,10 +72,12 @@ func (c *container) delete(ctx context.Context) (exit, int, error) {
 	if err := fault.Point(fault.DeleteDrained); err != nil {
 		return exit{}, 0, err
 	}
+	// Nobody is left to write. FreeBSD charges a pipe's buffer to the jail of its
+	// writer, and keeps the jail, and so its root, while the pipe is open.
+	io.Close()
 	if err := c.driver.Delete(ctx); err != nil {
 		return exit{}, 0, err
 	}
-	io.Close()
 	if err := c.forget(); err != nil {
 		return exit{}, 0, err
 	}
