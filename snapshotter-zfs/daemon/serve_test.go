@@ -192,7 +192,7 @@ func (m *machine) wantCommands(t *testing.T) {
 	}{
 		{[]string{"dance"}, 2, `unknown command "dance"`},
 		{[]string{"import", "x"}, 2, "usage: import"},
-		{[]string{"import", m.pool.Name + "/none@1", "i"}, 1, "does not exist"},
+		{[]string{"import", m.pool.Name + "/none@1", "i"}, 1, m.pool.Name + "/none@1"},
 		{[]string{"import", m.root + "/c@1", "i"}, 1, "the snapshotter's own"},
 	} {
 		if status, _, errs := m.run(t, c.args...); status != c.want || !strings.Contains(errs, c.text) {
