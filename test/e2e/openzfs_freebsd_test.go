@@ -217,7 +217,8 @@ func TestE2E_OpenZFS_Life(t *testing.T) {
 		return run(t, s.Command(t, "ctr", args...))
 	}
 	archive := filepath.Join(s.Dir, "image.tar")
-	ctr("image", "export", archive, testbed.ImageName)
+	// Without --local, what it writes may lack its end.
+	ctr("image", "export", "--local", archive, testbed.ImageName)
 	ctr("image", "import", "--snapshotter", openzfs, archive)
 	if st, err := o.status(); err != nil || st.Committed != 1 || st.Volumes != 1 {
 		t.Errorf("after the import: %+v, %v", st, err)
