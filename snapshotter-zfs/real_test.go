@@ -126,3 +126,31 @@ func TestReal_ImageAndContainer(t *testing.T) {
 	}
 	wantTidy(t, s)
 }
+
+// TestReal_DatabaseLost_IsMadeAgain removes the database's file.
+func TestReal_DatabaseLost_IsMadeAgain(t *testing.T) {
+	w := newRealWorld(t)
+	s := open(t, w.config())
+	top := image(t, w, s, "default", 3)
+	m := mustMounts(t)(s.Prepare(t.Context(), "c", top))
+	w.write(t, m, "mine", "x")
+	must(t, s.Commit(t.Context(), "saved", "c"))
+	mustMounts(t)(s.Prepare(t.Context(), "d", "saved"))
+	want := walkAll(t, s)
+	must(t, s.Close())
+	must(t, os.Remove(filepath.Join(w.state, "records.db")))
+	s = open(t, w.config())
+	got := walkAll(t, s)
+	for key := range want {
+		if g, w := fmt.Sprint(got[key]), fmt.Sprint(want[key]); g != w {
+			t.Errorf("%q is\n%s, was\n%s", key, g, w)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("there are %d snapshots, were %d", len(got), len(want))
+	}
+	files := layerFiles(3)
+	files["mine"] = "x"
+	wantFiles(t, "the container", w.read(t, mustMounts(t)(s.Mounts(t.Context(), "d"))), files)
+	wantTidy(t, s)
+}
