@@ -130,16 +130,14 @@ const strideVar = "ZFS_TEST_STRIDE"
 func TestCrash_OfTheProcess(t *testing.T) {
 	zfstest.Require(t)
 	stride := number(t, strideVar, 9)
-	for point := 0; ; point += stride {
-		w := newRealWorld(t)
-		sc := runVictim(t, w, point)
-		if sc.done {
-			break
-		}
-		sc.verify(t, w)
-		if t.Failed() {
-			t.Fatalf("after dying at %d", point)
-		}
+	for point, done := 0, false; !done && !t.Failed(); point += stride {
+		// Its pool goes with it.
+		t.Run(strconv.Itoa(point), func(t *testing.T) {
+			w := newRealWorld(t)
+			sc := runVictim(t, w, point)
+			sc.verify(t, w)
+			done = sc.done
+		})
 	}
 }
 
@@ -155,31 +153,37 @@ func TestCrash_OfZFS(t *testing.T) {
 	}
 	rnd := newRand(t)
 	for round := range number(t, roundsVar, 5) {
-		w := newRealWorld(t)
 		// The longest script takes about two seconds; some rounds are to see its end.
 		after := time.Duration(rnd.IntN(2500)) * time.Millisecond
-		sc := newScript()
-		s, err := New(t.Context(), w.config())
-		must(t, err)
-		ended := make(chan error, 1)
-		// goroutine: this round's; ends with the script, which fails when ZFS is gone;
-		// waited for below.
-		go func() { ended <- sc.run(t.Context(), dyingTB{t}, w, s) }()
-		select {
-		case <-time.After(after):
-		case err := <-ended:
-			must(t, err)
-			ended <- nil
-		}
-		zfstest.Kill(t)
-		<-ended
-		_ = s.Close() // it can't flush
-		zfstest.Restart(t)
-		sc.verify(t, w)
+		t.Run(fmt.Sprintf("%d/%v", round, after), func(t *testing.T) { killZFS(t, after) })
 		if t.Failed() {
-			t.Fatalf("round %d: killed after %v", round, after)
+			break
 		}
 	}
+}
+
+// killZFS kills ZFS while a script runs, and looks at what is there afterwards.
+func killZFS(t *testing.T, after time.Duration) {
+	t.Helper()
+	w := newRealWorld(t)
+	sc := newScript()
+	s, err := New(t.Context(), w.config())
+	must(t, err)
+	ended := make(chan error, 1)
+	// goroutine: this round's; ends with the script, which fails when ZFS is gone;
+	// waited for below.
+	go func() { ended <- sc.run(t.Context(), dyingTB{t}, w, s) }()
+	select {
+	case <-time.After(after):
+	case err := <-ended:
+		must(t, err)
+		ended <- nil
+	}
+	zfstest.Kill(t)
+	<-ended
+	_ = s.Close() // it can't flush
+	zfstest.Restart(t)
+	sc.verify(t, w)
 }
 
 // dyingTB is that of a script whose ZFS may be gone: it can't write then.
