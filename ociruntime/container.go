@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/containerd/containerd/v2/core/mount"
 	"github.com/containerd/errdefs"
 	runc "github.com/containerd/go-runc"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -203,8 +202,8 @@ func (k *container) Delete(ctx context.Context) error {
 		return err
 	}
 	k.cgroup.close()
-	if err := mount.UnmountRecursive(filepath.Join(k.bundle, rootfsDir), 0); err != nil {
-		return fmt.Errorf("unmount the root file system: %w", err)
+	if err := unmountRoot(k.bundle); err != nil {
+		return err
 	}
 	return fault.Point(fault.DeleteUnmounted)
 }

@@ -194,9 +194,7 @@ func (r *Runtime) remove(ctx context.Context, id, bundle, cgroups string) error 
 	if errors.Join(errs...) == nil {
 		errs = append(errs, os.RemoveAll(filepath.Join(r.config.Root, id)))
 	}
-	if err := mount.UnmountRecursive(filepath.Join(bundle, rootfsDir), 0); err != nil {
-		errs = append(errs, fmt.Errorf("unmount the root file system: %w", err))
-	}
+	errs = append(errs, unmountRoot(bundle))
 	return errors.Join(errs...)
 }
 
