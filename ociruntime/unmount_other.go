@@ -2,5 +2,5 @@
 
 package ociruntime
 
-// unmountAnyway is nothing: a root that is busy has somebody who uses it.
-const unmountAnyway = 0
+// unmountFlags are none: a root that is busy has somebody who uses it.
+const unmountFlags = 0

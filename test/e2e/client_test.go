@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -40,7 +41,14 @@ func TestE2E_Client_GoneWhileOutputRuns_ContainerGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := s.Adopt(container, task)
-	c.ExpectStatus(t, containerd.Running)
+	// It may write before its start has been answered.
+	testbed.Until(t, "the container to be running", func() error {
+		st, err := task.Status(s.Ctx)
+		if err == nil && st.Status != containerd.Running {
+			err = fmt.Errorf("it is %s", st.Status)
+		}
+		return err
+	})
 	execs := 0
 	progress := func() int {
 		t.Helper()
