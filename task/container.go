@@ -54,6 +54,7 @@ type container struct {
 	paused   bool
 	initExit *exit // the init has ended; its exit is published when all is quiet
 	quiet    bool  // nothing outlived the init
+	earlyOOM bool  // the kernel killed a process before the start was over
 }
 
 // process returns the init for an empty id, or an exec. An unknown one is an
@@ -147,6 +148,16 @@ func (c *container) publishExitLocked(p *process) {
 // oom reports that the kernel killed a process for want of memory.
 func (c *container) oom() {
 	c.log.Warn("out of memory: the kernel killed a process of the container")
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if st := c.init.state; st == stateCreated || st == stateStarting {
+		c.earlyOOM = true // who hears of it has heard of the start
+		return
+	}
+	c.publishOOMLocked()
+}
+
+func (c *container) publishOOMLocked() {
 	c.events.Publish(topicOOM, &eventsapi.TaskOOM{ContainerID: c.id})
 }
 

@@ -579,3 +579,15 @@ func TestService_OOM_IsPublished(t *testing.T) {
 	w.wait(s, "c", "")
 	wantEvents(t, w, "create", "start", "oom", "exit c 137")
 }
+
+// A program may be out of memory before the runtime has said that it runs.
+func TestService_OOMDuringStart_ToldAfterIt(t *testing.T) {
+	w := newWorld(t)
+	s := w.service()
+	pid := w.create(s, "c")
+	w.during["Start"] = func(int) { w.made[0].oom() }
+	w.start(s, "c", "")
+	w.end(pid, 137)
+	w.wait(s, "c", "")
+	wantEvents(t, w, "create", "start", "oom", "exit c 137")
+}

@@ -117,6 +117,9 @@ func (c *container) failStart(ctx context.Context, p *process) {
 func (c *container) publishStartLocked(p *process) {
 	if p.isInit() {
 		c.events.Publish(topicStart, &eventsapi.TaskStart{ContainerID: c.id, Pid: uint32(p.pid)})
+		if c.earlyOOM {
+			c.publishOOMLocked()
+		}
 		return
 	}
 	c.events.Publish(topicExecStarted, &eventsapi.TaskExecStarted{ContainerID: c.id, ExecID: p.execID, Pid: uint32(p.pid)})
