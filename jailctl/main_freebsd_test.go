@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"jailshim/driver"
+	"jailshim/internal/need"
 	"jailshim/jailctl/kernel"
 )
 
@@ -52,12 +53,7 @@ type testRuntime struct {
 
 func newRuntime(tb testing.TB) *testRuntime {
 	tb.Helper()
-	if os.Getuid() != 0 {
-		if os.Getenv("E2E_REQUIRE") == "1" {
-			tb.Fatal("jails are made by root only: run the tests as root")
-		}
-		tb.Skip("jails are made by root only: run the tests as root")
-	}
+	need.Root(tb)
 	// Mount paths are short, and the kernel's are without links.
 	dir, err := os.MkdirTemp(realPath(os.TempDir()), "jt-")
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"jailshim/internal/need"
 	"jailshim/jailctl/kernel"
 	"jailshim/netsetup/firewall"
 	"jailshim/netsetup/link"
@@ -45,19 +46,6 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, name+":", err)
 		os.Exit(1)
 	}
-}
-
-// requireRoot skips a test that needs root, or fails it with E2E_REQUIRE=1.
-func requireRoot(tb testing.TB) {
-	tb.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	const missing = "this test needs root: run it with su(1) or doas(1)"
-	if os.Getenv("E2E_REQUIRE") == "1" {
-		tb.Fatal(missing + " (E2E_REQUIRE=1: not skipped)")
-	}
-	tb.Skip(missing)
 }
 
 // patience bounds each wait for something that comes.
@@ -322,7 +310,7 @@ var jails int
 // the test.
 func newJail(tb testing.TB) int {
 	tb.Helper()
-	requireRoot(tb)
+	need.Root(tb)
 	jails++
 	j, err := kernel.CreateJail([]kernel.Param{
 		kernel.String("name", fmt.Sprintf("jt-netsetup-%d-%d", os.Getpid(), jails)),
@@ -357,7 +345,7 @@ const (
 // newReal opens a Manager with the network "default" on the tests' bridge, and more.
 func newReal(tb testing.TB, nat, more string) *real {
 	tb.Helper()
-	requireRoot(tb)
+	need.Root(tb)
 	dir := tb.TempDir()
 	file := filepath.Join(dir, "jailshim.toml")
 	text := fmt.Sprintf("[networks.default]\nsubnets = %s\nbridge = %q\nnat = %q\n%s", testSubnets, testBridge, nat, more)

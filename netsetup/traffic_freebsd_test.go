@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"jailshim/internal/need"
 	"jailshim/jailctl/kernel"
 	"jailshim/netsetup/link"
 	"jailshim/netsetup/port"
@@ -53,7 +54,7 @@ func setSysctl(t *testing.T, name string, value int) {
 // enablePF enables pf with the hooks until the end of the test.
 func enablePF(t *testing.T) {
 	t.Helper()
-	requireRoot(t)
+	need.Root(t)
 	if err := kernel.LoadModule("pf"); err != nil {
 		t.Fatal(err)
 	}
@@ -75,16 +76,12 @@ func enablePF(t *testing.T) {
 // the machine off.
 func enableIPFW(t *testing.T) {
 	t.Helper()
-	requireRoot(t)
-	_ = exec.Command("pfctl", "-q", "-d").Run()
+	need.Root(t)
 	out, err := exec.Command("kenv", "-q", "net.inet.ip.fw.default_to_accept").Output()
 	if err != nil || strings.TrimSpace(string(out)) != "1" {
-		const missing = "this test needs net.inet.ip.fw.default_to_accept=1 in /boot/loader.conf"
-		if os.Getenv("E2E_REQUIRE") == "1" {
-			t.Fatal(missing + " (E2E_REQUIRE=1: not skipped)")
-		}
-		t.Skip(missing)
+		need.Missing(t, "this test needs an ipfw that accepts by default: write net.inet.ip.fw.default_to_accept=1 into /boot/loader.conf and restart the machine")
 	}
+	_ = exec.Command("pfctl", "-q", "-d").Run()
 	for _, m := range []string{"ipfw", "ipfw_nat"} {
 		if !kernel.HasModule(m) {
 			if err := kernel.LoadModule(m); err != nil {

@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"jailshim/internal/need"
 )
 
 // With accounting off the calls say so; with it on, rules come and go.
 func TestRctl(t *testing.T) {
-	requireRoot(t)
+	need.Root(t)
 	name := objectName()
 	first := Rule{Jail: name, Resource: "maxproc", Action: "deny", Amount: 8}
 	if !RacctEnabled() {
@@ -118,7 +120,7 @@ func TestCPUSet_OfAJail(t *testing.T) {
 }
 
 func TestModules(t *testing.T) {
-	requireRoot(t)
+	need.Root(t)
 	for range 2 {
 		if err := LoadModule("nullfs"); err != nil {
 			t.Fatal(err)

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"jailshim/internal/need"
 )
 
 // The tests of this folder that are for FreeBSD make jails, mounts and rules on the
@@ -117,19 +119,6 @@ func testBinary(t *testing.T, env ...string) *exec.Cmd {
 	return cmd
 }
 
-// requireRoot skips a test that needs root, or fails it with E2E_REQUIRE=1.
-func requireRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	const missing = "this test needs root: run it with su(1) or doas(1)"
-	if os.Getenv("E2E_REQUIRE") == "1" {
-		t.Fatal(missing + " (E2E_REQUIRE=1: not skipped)")
-	}
-	t.Skip(missing)
-}
-
 // eventually waits until something holds.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
@@ -162,7 +151,7 @@ func jailParams(t *testing.T, more ...Param) []Param {
 // newJail makes a jail with [jailParams] and removes it at the end of the test.
 func newJail(t *testing.T, more ...Param) *Jail {
 	t.Helper()
-	requireRoot(t)
+	need.Root(t)
 	j, err := CreateJail(jailParams(t, more...))
 	if err != nil {
 		t.Fatal(err)

@@ -8,12 +8,14 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"jailshim/internal/need"
 )
 
 // mountTemp mounts on a folder of its own and unmounts it at the end of the test.
 func mountTemp(t *testing.T, fstype string, flags int, options ...MountOption) string {
 	t.Helper()
-	requireRoot(t)
+	need.Root(t)
 	// The kernel names mounts by their path without symbolic links.
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -72,7 +74,7 @@ func TestMount_Tmpfs(t *testing.T) {
 }
 
 func TestMount_Nullfs(t *testing.T) {
-	requireRoot(t)
+	need.Root(t)
 	source := t.TempDir()
 	if err := os.WriteFile(filepath.Join(source, "f"), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
@@ -97,7 +99,7 @@ func TestMount_Nullfs(t *testing.T) {
 }
 
 func TestMount_Refused_KernelSaysWhy(t *testing.T) {
-	requireRoot(t)
+	need.Root(t)
 	dir := t.TempDir()
 	for name, c := range map[string]struct {
 		fstype, target string
@@ -133,7 +135,7 @@ func TestMount_Refused_KernelSaysWhy(t *testing.T) {
 const testRuleset = 64321
 
 func TestDevfs_Rules(t *testing.T) {
-	requireRoot(t)
+	need.Root(t)
 	removeRules := func() {
 		for _, number := range []int{100, 200, 300} {
 			if err := RemoveDevRule("/dev", testRuleset, number); err != nil && !errors.Is(err, unix.ENOENT) {
@@ -217,7 +219,7 @@ func wantNodes(t *testing.T, dir string, want ...string) {
 }
 
 func TestDevfs_Refused(t *testing.T) {
-	requireRoot(t)
+	need.Root(t)
 	if ok, err := RulesetExists("/dev", 0); ok || !errors.Is(err, unix.EINVAL) {
 		t.Errorf("ruleset 0: %v, %v, want EINVAL", ok, err)
 	}

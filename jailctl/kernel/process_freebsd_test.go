@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"jailshim/internal/need"
 )
 
 func TestProcesses_HaveThisOne(t *testing.T) {
@@ -177,7 +179,7 @@ func wantOrphan(t *testing.T, pid, head int) {
 }
 
 func TestReapKill_BadSubtree(t *testing.T) {
-	requireRoot(t)
+	need.Root(t)
 	if err := BecomeReaper(); err != nil {
 		t.Fatal(err)
 	}

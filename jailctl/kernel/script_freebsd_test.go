@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"jailshim/internal/need"
 )
 
 // part is a script that ends in a stage of the test binary.
@@ -138,7 +140,7 @@ func stageCredential() error {
 }
 
 func TestScript_Attributes(t *testing.T) {
-	requireRoot(t)
+	need.Root(t)
 	r := play(t, part{stdin: -1, stage: "credential", steps: func(s *Script) {
 		s.Title("jt-kernel: title")
 		s.Session(false)
@@ -201,7 +203,7 @@ func TestScript_Descriptors_InTheirPlaces(t *testing.T) {
 }
 
 func TestScript_FailedSteps_AreTold(t *testing.T) {
-	requireRoot(t)
+	need.Root(t)
 	dir := t.TempDir()
 	plain := filepath.Join(dir, "plain")
 	if err := os.WriteFile(plain, nil, 0o600); err != nil {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"jailshim/internal/need"
 	"jailshim/jailctl/kernel"
 	"jailshim/netsetup"
 	"jailshim/netsetup/link"
@@ -28,19 +29,6 @@ func TestMain(m *testing.M) {
 		return
 	}
 	os.Exit(m.Run())
-}
-
-// requireRoot skips a test that needs root, or fails it with E2E_REQUIRE=1.
-func requireRoot(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	const missing = "this test needs root: run it with su(1) or doas(1)"
-	if os.Getenv("E2E_REQUIRE") == "1" {
-		t.Fatal(missing + " (E2E_REQUIRE=1: not skipped)")
-	}
-	t.Skip(missing)
 }
 
 func newJail(t *testing.T, name string, vnet bool) string {
@@ -66,7 +54,7 @@ func newJail(t *testing.T, name string, vnet bool) string {
 // A life as a runtime makes it, on a real jail: by what the plugin prints and by what
 // there is.
 func TestPlugin_RealJail(t *testing.T) {
-	requireRoot(t)
+	need.Root(t)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "jailshim.toml")
 	text := "[networks.default]\nsubnets = [\"10.215.0.0/24\", \"fd00:215::/64\"]\nbridge = \"jt-cni\"\nnat = \"none\"\n"

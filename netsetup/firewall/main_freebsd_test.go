@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"jailshim/internal/need"
 	"jailshim/jailctl/kernel"
 )
 
@@ -175,19 +176,6 @@ func command(t *testing.T, name string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// require skips a test that needs root, or fails it with E2E_REQUIRE=1.
-func require(t *testing.T) {
-	t.Helper()
-	if os.Geteuid() == 0 {
-		return
-	}
-	const missing = "this test needs root: run it with su(1) or doas(1)"
-	if os.Getenv("E2E_REQUIRE") == "1" {
-		t.Fatal(missing + " (E2E_REQUIRE=1: not skipped)")
-	}
-	t.Skip(missing)
-}
-
 // world is a network with two containers, a jail outside of it, and the host between.
 type world struct {
 	network    Network
@@ -201,7 +189,7 @@ type world struct {
 // newWorld makes it. The outside has no route to the network.
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	require(t)
+	need.Root(t)
 	for _, m := range []string{"if_bridge", "if_epair"} {
 		if err := kernel.LoadModule(m); err != nil {
 			t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/containerd/errdefs"
 
+	"jailshim/internal/need"
 	"jailshim/jailctl/kernel"
 	"jailshim/netsetup/port"
 )
@@ -50,15 +51,11 @@ func enablePF(t *testing.T, conf string) {
 // would cut the machine off.
 func enableIPFW(t *testing.T) {
 	t.Helper()
-	require(t)
-	exec.Command("pfctl", "-q", "-d").Run()
+	need.Root(t)
 	if out, err := exec.Command("kenv", "-q", "net.inet.ip.fw.default_to_accept").Output(); err != nil || strings.TrimSpace(string(out)) != "1" {
-		const missing = "this test needs net.inet.ip.fw.default_to_accept=1 in /boot/loader.conf"
-		if os.Getenv("E2E_REQUIRE") == "1" {
-			t.Fatal(missing + " (E2E_REQUIRE=1: not skipped)")
-		}
-		t.Skip(missing)
+		need.Missing(t, "this test needs an ipfw that accepts by default: write net.inet.ip.fw.default_to_accept=1 into /boot/loader.conf and restart the machine")
 	}
+	exec.Command("pfctl", "-q", "-d").Run()
 	for _, m := range []string{"ipfw", "ipfw_nat"} {
 		if kernel.HasModule(m) {
 			continue
@@ -191,7 +188,7 @@ func testTraffic(t *testing.T, name string, w *world) {
 
 // Without the hooks in the main ruleset nothing would be evaluated, and nobody told.
 func TestPF_NoHooks_SaysTheLines(t *testing.T) {
-	require(t)
+	need.Root(t)
 	enablePF(t, "set skip on lo0\npass all\n")
 	d, err := Select(t.Context(), PF, t.TempDir())
 	if err != nil {

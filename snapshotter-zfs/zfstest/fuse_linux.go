@@ -133,10 +133,9 @@ func missing() string {
 	case os.Getenv(namespaceVar) == inNamespace:
 		return ""
 	case noNamespace != nil:
-		return "this test needs a mount namespace: " + noNamespace.Error()
-	default:
-		return "this test needs a mount namespace: its package's TestMain does not call zfstest.Main"
+		return "this test needs a mount namespace, which root may make outside of containers that forbid it: " + noNamespace.Error()
 	}
+	panic("the package's TestMain does not call zfstest.Main")
 }
 
 // enter replaces the process by a copy in a new mount namespace. It returns only if

@@ -2,9 +2,11 @@ package testbed
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"testing"
 
+	"jailshim/internal/need"
 	"jailshim/test/daemon"
 )
 
@@ -32,7 +34,7 @@ var Root = Need{
 }
 
 // Require skips the test unless the machine has all that is needed. With
-// E2E_REQUIRE=1 it fails the test instead. It is the only place that skips.
+// E2E_REQUIRE=1 it fails the test instead.
 func Require(tb testing.TB, needs ...Need) {
 	tb.Helper()
 	for _, n := range needs {
@@ -40,10 +42,7 @@ func Require(tb testing.TB, needs ...Need) {
 		if err == nil {
 			continue
 		}
-		if os.Getenv("E2E_REQUIRE") == "1" {
-			tb.Fatalf("this test needs %s: %v: %s (E2E_REQUIRE=1: not skipped)", n.Name, err, n.Get)
-		}
-		tb.Skipf("this test needs %s: %v: %s", n.Name, err, n.Get)
+		need.Missing(tb, fmt.Sprintf("this test needs %s: %v: %s", n.Name, err, n.Get))
 	}
 }
 
