@@ -3,7 +3,8 @@ package ipfw
 import (
 	"errors"
 	"fmt"
-	"syscall"
+
+	"jailshim/jailctl/kernel"
 )
 
 // ErrUnsupported is what the calls of this package return on a system other than
@@ -16,21 +17,5 @@ var ErrNotLoaded = errors.New("the module is not loaded")
 // ErrOld means a kernel whose ipfw takes an older form of messages.
 var ErrOld = fmt.Errorf("ipfw before FreeBSD 15.0 takes other messages: use pf: %w", errors.ErrUnsupported)
 
-// Error is a failed message to ipfw.
-type Error struct {
-	Op     string // IP_FW_XADD, …
-	Object string // a table or an instance
-	Errno  syscall.Errno
-}
-
-// Error returns operation, object and the errno, in this order.
-func (e *Error) Error() string {
-	s := e.Op
-	if e.Object != "" {
-		s += " " + e.Object
-	}
-	return s + ": " + e.Errno.Error()
-}
-
-// Unwrap returns the errno, for errors.Is.
-func (e *Error) Unwrap() error { return e.Errno }
+// Error is a failed message to ipfw: Op is IP_FW_XADD, …, Object a table or an instance.
+type Error = kernel.Error

@@ -55,12 +55,3 @@ func blockSignals() (restore func()) {
 		runtime.UnlockOSThread()
 	}
 }
-
-// address returns where a buffer is, and keeps it there.
-func address(pins *runtime.Pinner, b []byte) uint64 {
-	if len(b) == 0 {
-		return 0
-	}
-	pins.Pin(&b[0])
-	return uint64(uintptr(unsafe.Pointer(&b[0])))
-}
