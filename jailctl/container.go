@@ -17,6 +17,7 @@ import (
 	"jailshim/jailctl/kernel"
 	"jailshim/jailctl/plan"
 	"jailshim/jailctl/stage"
+	"jailshim/netsetup"
 	"jailshim/netsetup/link"
 )
 
@@ -28,8 +29,9 @@ type Container struct {
 	base     string     // the host's path of the root as the image has it
 	plan     *plan.Plan // nil for a loaded container; see ReadPlan
 	console  *os.File
-	detached bool        // another process will start it
-	inJail   []link.Call // what its first process does about its network
+	detached bool              // another process will start it
+	networks *netsetup.Manager // while it is made, if it is to have something of networks
+	inJail   []link.Call       // what its first process does about its network
 
 	mu     sync.Mutex // guards the fields below
 	state  State

@@ -52,6 +52,7 @@ func (k *Container) reserveNetwork(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	k.networks = m
 	// Whatever it gets before that is in the state too belongs to nobody without it.
 	st := &k.state.Network
 	st.Owner = k.rt.jailName(k.state.ID)
@@ -138,15 +139,12 @@ func (k *Container) nameFiles() error {
 
 // attachNetwork puts the jail, which is made, on its network and gives it the
 // interfaces that it gets.
-func (k *Container) attachNetwork(ctx context.Context) error {
-	st := &k.state.Network
-	if st.Attachment == nil && len(st.Lent) == 0 {
+func (k *Container) attachNetwork(ctx context.Context) (err error) {
+	m, st := k.networks, &k.state.Network
+	if m == nil {
 		return nil
 	}
-	m, err := k.rt.networks()
-	if err != nil {
-		return err
-	}
+	k.networks = nil
 	if err := m.MoveIn(ctx, k.state.JID, st.Lent); err != nil {
 		return fmt.Errorf("freebsd.jail.vnetInterfaces: %w", err)
 	}

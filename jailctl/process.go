@@ -144,9 +144,13 @@ func (k *Container) Quiesce(ctx context.Context) error {
 	k.mu.Lock()
 	st := k.state
 	k.mu.Unlock()
-	// As long as the jail is there; see remove, which does it again.
+	// As long as the jail is there; see remove, which does it again if this fails.
 	if err := k.rt.detachNetwork(ctx, &st); err != nil {
 		slog.Warn("a container that has ended is still on its network", "container", st.ID, "error", err)
+	} else {
+		k.mu.Lock()
+		k.state.Network = NetworkState{Lent: st.Network.Lent} // whose names wait for the jail's end
+		k.mu.Unlock()
 	}
 	if err := j.Remove(); err != nil && !isGone(err) {
 		return errorf(k.state.Jail, "remove: %w", err)
