@@ -113,8 +113,9 @@ func (m *machine) fill(ctx context.Context, store string, bySum map[string]strin
 	}()
 	note("sending %d files", len(bySum))
 	// The names in the stream are checksums; a file gets its own only when all of
-	// it is there. The time is set so that none looks unused.
-	script := fmt.Sprintf(`cd %s && rm -rf new.$$ && mkdir new.$$ && tar -xzmf - -C new.$$ && mv new.$$/* . && rmdir new.$$`, quote(store))
+	// it is on the disk: else a machine that loses its power is left with files that
+	// are cut off, and taken for whole. The time is set so that none looks unused.
+	script := fmt.Sprintf(`cd %s && rm -rf new.$$ && mkdir new.$$ && tar -xzmf - -C new.$$ && fsync new.$$/* && mv new.$$/* . && rmdir new.$$`, quote(store))
 	err := m.pipe(ctx, "sh -c "+quote(script), in, io.Discard)
 	in.CloseWithError(errors.New("the machine reads no more"))
 	if err := errors.Join(err, <-packed); err != nil {
