@@ -33,6 +33,9 @@ type Container struct {
 	networks *netsetup.Manager // while it is made, if it is to have something of networks
 	inJail   []link.Call       // what its first process does about its network
 
+	saving sync.Mutex // guards the field below, and the file
+	saved  []byte     // the state as it is on disk, if this process wrote it
+
 	mu     sync.Mutex // guards the fields below
 	state  State
 	jail   *kernel.Jail   // nil before it is made, and for a loaded container
@@ -85,7 +88,7 @@ func (k *Container) Start(ctx context.Context) error {
 	k.state.Started = true
 	st = k.state
 	k.mu.Unlock()
-	if err := k.rt.store.write(k.name, &st); err != nil {
+	if err := k.save(); err != nil {
 		return err
 	}
 	if err := k.rt.runHooks(ctx, "poststart", onHost, st.Poststart, st.oci(specs.StateRunning)); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -97,7 +96,7 @@ func (r *Runtime) create(ctx context.Context, c *driver.CreateConfig, d *Detache
 			return nil, err
 		}
 	}
-	if err := r.store.write(k.name, &k.state); err != nil {
+	if err := k.save(); err != nil {
 		return nil, err
 	}
 	if err := fault.Point(fault.JailRecorded); err != nil {
@@ -121,7 +120,7 @@ func (r *Runtime) create(ctx context.Context, c *driver.CreateConfig, d *Detache
 	if err := k.reserveNetwork(ctx); err != nil {
 		return nil, err
 	}
-	if err := r.store.write(k.name, &k.state); err != nil {
+	if err := k.save(); err != nil {
 		return nil, err
 	}
 	if err := k.build(ctx, c, d); err != nil {
@@ -216,9 +215,8 @@ func (k *Container) build(ctx context.Context, c *driver.CreateConfig, d *Detach
 	}
 	k.mu.Lock()
 	k.state.Created = time.Now()
-	st := k.state
 	k.mu.Unlock()
-	if err := k.rt.store.write(k.name, &st); err != nil {
+	if err := k.save(); err != nil {
 		return err
 	}
 	if d == nil {
@@ -261,7 +259,11 @@ func (k *Container) startStage(c *driver.CreateConfig, d *Detached) error {
 		config.Stdin, config.Stdout, config.Stderr, config.Terminal = t.slave, t.slave, t.slave, true
 	}
 	if d != nil {
-		l, err := listen(k.rt.store.goSocket(k.name))
+		path := k.rt.store.goSocket(k.name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return err
+		}
+		l, err := stage.Listen(path)
 		if err != nil {
 			return err
 		}
@@ -287,21 +289,6 @@ func (k *Container) startStage(c *driver.CreateConfig, d *Detached) error {
 	k.state.Init = id
 	k.mu.Unlock()
 	return nil
-}
-
-// listen returns a listening socket with a name. The name stays, and goes with
-// the container.
-func listen(path string) (*os.File, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
-	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
-	if err != nil {
-		return nil, err
-	}
-	defer l.Close()
-	l.SetUnlinkOnClose(false)
-	return l.File()
 }
 
 // stageConfig translates a planned process.

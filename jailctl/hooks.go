@@ -53,6 +53,14 @@ func (k *Container) startHooks(ctx context.Context, st *State) error {
 	return nil
 }
 
+// HasStartHooks reports whether Start runs commands of the user's, and so may take
+// any time.
+func (k *Container) HasStartHooks() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.state.StartContainer)+len(k.state.Poststart) > 0
+}
+
 // onHost is the jail of hooks that run in none.
 const onHost = 0
 

@@ -34,9 +34,8 @@ func (k *Container) Update(_ context.Context, r *specs.LinuxResources) error {
 	if r.Pids != nil {
 		k.state.Pids = l.Pids
 	}
-	st := k.state
 	k.mu.Unlock()
-	return k.rt.store.write(k.name, &st)
+	return k.save()
 }
 
 // limit puts limits into force. Rules may be made before their jail.

@@ -86,7 +86,6 @@ func (k *Container) wake(but []int) error {
 func (k *Container) setPaused(paused bool, stopped []int) error {
 	k.mu.Lock()
 	k.state.Paused, k.state.Stopped = paused, stopped
-	st := k.state
 	k.mu.Unlock()
-	return k.rt.store.write(k.name, &st)
+	return k.save()
 }

@@ -56,7 +56,7 @@ func (k *Container) reserveNetwork(ctx context.Context) error {
 	// Whatever it gets before that is in the state too belongs to nobody without it.
 	st := &k.state.Network
 	st.Owner = k.rt.jailName(k.state.ID)
-	if err := k.rt.store.write(k.name, &k.state); err != nil {
+	if err := k.save(); err != nil {
 		return err
 	}
 	if len(n.Interfaces) > 0 {

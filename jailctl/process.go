@@ -40,13 +40,8 @@ func (k *Container) processes() ([]kernel.Process, error) {
 	if err != nil || len(ids) == 0 {
 		return nil, err
 	}
-	all, err := kernel.Processes()
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(all, func(p kernel.Process) bool {
-		return p.Stat == kernel.ProcZombie || !slices.Contains(ids, p.Jid)
-	}), nil
+	all, err := kernel.ProcessesIn(ids...)
+	return slices.DeleteFunc(all, func(p kernel.Process) bool { return p.Stat == kernel.ProcZombie }), err
 }
 
 // jids returns the numbers of the container's jail and of those inside it.
@@ -174,12 +169,9 @@ func (k *Container) empty(jid int) bool {
 	if s, err := kernel.StateOfJail(jid); err == nil && s == kernel.JailGone {
 		return true
 	}
-	all, err := kernel.Processes()
-	if err != nil {
-		return false
-	}
-	return !slices.ContainsFunc(all, func(p kernel.Process) bool {
-		return p.Jid == jid && (p.Stat != kernel.ProcZombie || !k.owns(p.Pid) && p.PPid == os.Getpid())
+	all, err := kernel.ProcessesIn(jid)
+	return err == nil && !slices.ContainsFunc(all, func(p kernel.Process) bool {
+		return p.Stat != kernel.ProcZombie || !k.owns(p.Pid) && p.PPid == os.Getpid()
 	})
 }
 

@@ -106,11 +106,12 @@ func TestRuntime_ProcessOfSpec_Obeyed(t *testing.T) {
 	const script = `id -u; id -g; id -G; pwd; umask; echo "$X"; ulimit -n; ulimit -Hn; ulimit -c`
 	const want = "1001\n1002\n1002 1003 1004\n/srv/here\n0027\n1 2\n77\n99\n0\n"
 	s := spec()
-	s.Process = process(script + "; while :; do sleep 1; done")
+	s.Process = process(script + "; : > /srv/said; while :; do sleep 1; done")
 	s.Mounts = append(s.Mounts, specs.Mount{Type: "tmpfs", Source: "tmpfs", Destination: "/srv", Options: []string{"mode=1777"}})
 	l := rt.create(t, "init", s)
 	l.start()
-	if status, got := l.exec(process(script)); status != 0 || got != want {
+	// The init is killed after that, and must have said all by then.
+	if status, got := l.exec(process("until [ -e /srv/said ]; do sleep 0.1; done; " + script)); status != 0 || got != want {
 		t.Errorf("exec: status %d, got %q, want %q", status, got, want)
 	}
 	if err := syscall.Kill(l.Init().Pid, syscall.SIGKILL); err != nil {

@@ -1,6 +1,7 @@
 package jailctl
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -82,13 +83,26 @@ func (s store) goSocket(name string) string {
 	return filepath.Join(socketFolder, hex.EncodeToString(sum[:10]))
 }
 
-// write replaces the state on disk. It is not synced: what it describes does not
-// outlive a crash of the machine either.
-func (s store) write(name string, st *State) error {
-	b, err := json.Marshal(st)
-	if err != nil {
+// save brings the state to disk, unless it is there.
+func (k *Container) save() error {
+	k.saving.Lock()
+	defer k.saving.Unlock()
+	k.mu.Lock()
+	b, err := json.Marshal(&k.state)
+	k.mu.Unlock()
+	if err != nil || bytes.Equal(b, k.saved) {
 		return err
 	}
+	if err := k.rt.store.write(k.name, b); err != nil {
+		return err
+	}
+	k.saved = b
+	return nil
+}
+
+// write replaces the state on disk. It is not synced: what it describes does not
+// outlive a crash of the machine either.
+func (s store) write(name string, b []byte) error {
 	file := filepath.Join(s.folder(name), stateFile)
 	if err := os.WriteFile(file+".new", b, 0o600); err != nil {
 		return err

@@ -23,7 +23,8 @@ func TestStore_WriteRead_Same(t *testing.T) {
 	}
 	want := &State{Version: stateVersion, Namespace: "default", ID: "web", Jail: "default-web", Root: "/r",
 		Mounts: []string{"/r"}, Init: ProcessID{7, 3 * time.Second}, Annotations: map[string]string{"a": "b"}}
-	if err := s.write("default-web", want); err != nil {
+	k := &Container{rt: &Runtime{store: s}, name: "default-web", state: *want}
+	if err := k.save(); err != nil {
 		t.Fatal(err)
 	}
 	got, err := s.read("default-web")
@@ -53,11 +54,38 @@ func TestStore_OtherVersion_Refused(t *testing.T) {
 	if err := s.reserve("x"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.write("x", &State{Version: stateVersion + 1}); err != nil {
+	k := &Container{rt: &Runtime{store: s}, name: "x", state: State{Version: stateVersion + 1}}
+	if err := k.save(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.read("x"); !errdefs.IsFailedPrecondition(err) {
 		t.Errorf("got error %v, want one wrapping ErrFailedPrecondition", err)
+	}
+}
+
+// What is on disk is written again only when it changes; a write that failed has
+// not changed it.
+func TestContainer_Save_OnlyChanges(t *testing.T) {
+	s := store(t.TempDir())
+	k := &Container{rt: &Runtime{store: s}, name: "x", state: State{Version: stateVersion}}
+	if err := k.save(); err == nil {
+		t.Fatal("saved without a folder")
+	}
+	if err := s.reserve("x"); err != nil {
+		t.Fatal(err)
+	}
+	for _, change := range []struct {
+		jid  int
+		want bool
+	}{{0, true}, {0, false}, {7, true}, {7, false}} {
+		k.state.JID = change.jid
+		if err := k.save(); err != nil {
+			t.Fatal(err)
+		}
+		err := os.Remove(filepath.Join(s.folder("x"), stateFile))
+		if got := err == nil; got != change.want {
+			t.Errorf("state with jid %d: written: %v, want %v", change.jid, got, change.want)
+		}
 	}
 }
 

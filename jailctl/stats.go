@@ -70,6 +70,16 @@ func (k *Container) measure() (*sample, error) {
 
 // keepUsage takes the last look, when the init has ended.
 func (k *Container) keepUsage() {
+	k.mu.Lock()
+	jail := k.state.Jail
+	k.mu.Unlock()
+	// Mostly the init was the last one, and the accounts of the jail know that
+	// without looking at every process there is.
+	if r, err := kernel.Usage(jail); err == nil {
+		if n, ok := r["maxproc"]; ok && n == 0 {
+			return
+		}
+	}
 	// What can't be measured stays as it was.
 	_, _ = k.measure()
 }

@@ -132,7 +132,7 @@ func (c *container) settleInitLocked() {
 		return
 	}
 	c.publishExitLocked(c.init)
-	c.log.Info("container exited", "status", c.initExit.Status)
+	c.log.Debug("container exited", "status", c.initExit.Status)
 }
 
 func (c *container) publishExitLocked(p *process) {

@@ -193,7 +193,7 @@ func (c *container) announce(r *taskapi.CreateTaskRequest) {
 	if p.early != nil {
 		c.settleLocked(p, *p.early)
 	}
-	c.log.Info("container created", "pid", p.pid)
+	c.log.Debug("container created", "pid", p.pid)
 }
 
 func rootfs(mounts []*types.Mount) []driver.Mount {

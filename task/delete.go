@@ -92,7 +92,7 @@ func (c *container) delete(ctx context.Context) (exit, int, error) {
 		ExitStatus:  uint32(p.exit.Status),
 		ExitedAt:    timestamppb.New(p.exit.At),
 	})
-	c.log.Info("container deleted")
+	c.log.Debug("container deleted")
 	return p.exit, p.pid, nil
 }
 

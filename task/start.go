@@ -84,7 +84,7 @@ func (c *container) startInit(ctx context.Context) error {
 	if err := c.driver.Start(ctx); err != nil {
 		return err
 	}
-	c.log.Info("container started", "pid", c.init.pid)
+	c.log.Debug("container started", "pid", c.init.pid)
 	return nil
 }
 

@@ -47,8 +47,6 @@ func (p *Program) createCommand(ctx context.Context) cli.Command {
 			}
 			m.detach = true
 			return p.locked(m.id, func() error {
-				ctx, stop := interruptible(ctx)
-				defer stop()
 				_, err := p.make(ctx, m)
 				return err
 			})
@@ -101,7 +99,9 @@ func newMaking(c *cli.Context) (*making, error) {
 }
 
 // interruptible returns a context that the signals end by which users and
-// service managers give up. Without it they would end the command half way.
+// service managers give up. Without it they end the command half way, and what is
+// there is removed by delete, as after any death. It takes longer than the rest of
+// the command: so it is for those that may wait, for a hook or for a user's program.
 func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 }
@@ -115,6 +115,11 @@ func (p *Program) make(ctx context.Context, m *making) (_ *jailctl.Container, re
 	spec, _, err := plan.Load(m.bundle)
 	if err != nil {
 		return nil, err
+	}
+	if spec.Hooks != nil {
+		var stop context.CancelFunc
+		ctx, stop = interruptible(ctx)
+		defer stop()
 	}
 	terminal := spec.Process != nil && spec.Process.Terminal
 	if err := m.checkTerminal(terminal); err != nil {

@@ -83,8 +83,11 @@ func (p *Program) startCommand(ctx context.Context) cli.Command {
 				if err := startable(id, k); err != nil {
 					return err
 				}
-				ctx, stop := interruptible(ctx)
-				defer stop()
+				if k.HasStartHooks() {
+					var stop context.CancelFunc
+					ctx, stop = interruptible(ctx)
+					defer stop()
+				}
 				return start(ctx, k)
 			})
 		},

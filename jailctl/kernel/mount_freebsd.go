@@ -53,17 +53,21 @@ func Mounts() ([]MountInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	for {
-		room := n + mountsSlack
-		buf := make([]byte, room*statfsSize)
-		if n, err = getfsstat(buf, mountNoWait); err != nil {
-			return nil, err
-		}
-		// A full buffer may have left some out.
-		if n < room {
-			return DecodeMounts(buf[:n*statfsSize])
-		}
+	var all []MountInfo
+	for full := true; full && err == nil; {
+		err = withTable((n+mountsSlack)*statfsSize, func(room []byte) ([]byte, error) {
+			buf := room[:len(room)/statfsSize*statfsSize]
+			if n, err = getfsstat(buf, mountNoWait); err != nil {
+				return room, err
+			}
+			// A full buffer may have left some out.
+			if full = n*statfsSize == len(buf); !full {
+				all, err = DecodeMounts(buf[:n*statfsSize])
+			}
+			return room, err
+		})
 	}
+	return all, err
 }
 
 // MountOf returns the mount that holds path, resolved through symbolic links.

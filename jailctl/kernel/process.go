@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -38,19 +39,31 @@ type Process struct {
 // below kern.proc return it. Data of another size, or of a kernel whose structure
 // has another size, wraps [ErrLayout].
 func DecodeProcesses(b []byte) ([]Process, error) {
-	return decodeProcesses(b, os.Getpagesize())
+	return decodeProcesses(b, os.Getpagesize(), nil)
 }
 
-func decodeProcesses(b []byte, pageSize int) ([]Process, error) {
+// DecodeProcessesIn is DecodeProcesses for the processes of some jails, by their
+// jids.
+func DecodeProcessesIn(b []byte, jids ...int) ([]Process, error) {
+	return decodeProcesses(b, os.Getpagesize(), func(jid int) bool { return slices.Contains(jids, jid) })
+}
+
+// decodeProcesses decodes those of the jails that are wanted; nil is all.
+func decodeProcesses(b []byte, pageSize int, wanted func(jid int) bool) ([]Process, error) {
 	if len(b)%kinfoProcSize != 0 {
 		return nil, fmt.Errorf("%d bytes of processes of %d bytes: %w", len(b), kinfoProcSize, ErrLayout)
 	}
-	procs := make([]Process, 0, len(b)/kinfoProcSize)
+	var procs []Process
+	if wanted == nil {
+		procs = make([]Process, 0, len(b)/kinfoProcSize)
+	}
 	for ; len(b) > 0; b = b[kinfoProcSize:] {
 		if n := le.Uint32(b[offKiStructSize:]); n != kinfoProcSize {
 			return nil, fmt.Errorf("process of %d bytes: %w", n, ErrLayout)
 		}
-		procs = append(procs, decodeProcess(b[:kinfoProcSize], pageSize))
+		if wanted == nil || wanted(int(int32(le.Uint32(b[offKiJid:])))) {
+			procs = append(procs, decodeProcess(b[:kinfoProcSize], pageSize))
+		}
 	}
 	return procs, nil
 }

@@ -10,12 +10,34 @@ const processesGuess = 256 * kinfoProcSize
 
 // Processes lists all processes that the calling process may see, zombies
 // included, in no particular order.
-func Processes() ([]Process, error) {
-	b, err := readSysctl([]int32{ctlKern, kernProc, kernProcProc}, processesGuess)
-	if err != nil {
-		return nil, err
-	}
-	return DecodeProcesses(b)
+func Processes() (all []Process, err error) {
+	err = readProcesses(func(b []byte) error {
+		all, err = DecodeProcesses(b)
+		return err
+	})
+	return all, err
+}
+
+// ProcessesIn is Processes for those of some jails, by their jids.
+func ProcessesIn(jids ...int) (all []Process, err error) {
+	err = readProcesses(func(b []byte) error {
+		all, err = DecodeProcessesIn(b, jids...)
+		return err
+	})
+	return all, err
+}
+
+// readProcesses calls f with the kernel's table of processes, in memory that is
+// used again: it is a few hundred kilobytes large, and read at each container's
+// end.
+func readProcesses(f func([]byte) error) error {
+	return withTable(processesGuess, func(room []byte) ([]byte, error) {
+		b, err := readSysctlInto([]int32{ctlKern, kernProc, kernProcProc}, room)
+		if err != nil {
+			return room, err
+		}
+		return b[:cap(b)], f(b)
+	})
 }
 
 // ProcessByID returns a process, which may be a zombie. ESRCH: there is none, or it

@@ -56,7 +56,7 @@ func noteProcesses(tb testing.TB, name string) []map[string]string {
 func TestDecodeProcesses(t *testing.T) {
 	day := time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)
 	for _, name := range []string{vectorProcesses, vectorJailed, vectorKilled} {
-		procs, err := decodeProcesses(captured.Bytes(t, name), vectorPage)
+		procs, err := decodeProcesses(captured.Bytes(t, name), vectorPage, nil)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -88,7 +88,7 @@ func TestDecodeProcesses(t *testing.T) {
 }
 
 func TestDecodeProcesses_FieldsWithoutNote(t *testing.T) {
-	procs, err := decodeProcesses(captured.Bytes(t, vectorProcesses), vectorPage)
+	procs, err := decodeProcesses(captured.Bytes(t, vectorProcesses), vectorPage, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,6 +136,24 @@ func TestDecodeProcesses_Prefixes(t *testing.T) {
 				t.Errorf("%s: the first %d bytes: %d processes, %v, want ErrLayout", name, n, len(got), err)
 			}
 		}
+	}
+}
+
+func TestDecodeProcessesIn(t *testing.T) {
+	b := captured.Bytes(t, vectorProcesses)
+	all, err := DecodeProcesses(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, jids := range [][]int{nil, {0}, {all[0].Jid, 1 << 30}, {1 << 30}} {
+		want := slices.DeleteFunc(slices.Clone(all), func(p Process) bool { return !slices.Contains(jids, p.Jid) })
+		got, err := DecodeProcessesIn(b, jids...)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("jails %v: %d processes, %v, want %d", jids, len(got), err, len(want))
+		}
+	}
+	if _, err := DecodeProcessesIn(b[:len(b)-1]); !errors.Is(err, ErrLayout) {
+		t.Errorf("a part of a process: %v, want ErrLayout", err)
 	}
 }
 

@@ -54,8 +54,13 @@ const sysctlGuess = 256
 // readSysctl reads a node. The first attempt is made with size bytes; a value that
 // does not fit, and may grow meanwhile, is read again.
 func readSysctl(mib []int32, size int) ([]byte, error) {
-	for size <= maxSysctl {
-		b := make([]byte, size)
+	return readSysctlInto(mib, make([]byte, size))
+}
+
+// readSysctlInto is readSysctl with the first attempt's buffer given. What it
+// returns is in that one or in a larger one.
+func readSysctlInto(mib []int32, b []byte) ([]byte, error) {
+	for size := len(b); size <= maxSysctl; b = make([]byte, size) {
 		n, err := sysctl(mib, b, nil)
 		if err == nil {
 			return b[:n], nil

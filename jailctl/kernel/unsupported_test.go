@@ -30,6 +30,7 @@ func TestOtherSystems_Unsupported(t *testing.T) {
 		"Mounts":         second(Mounts()),
 		"MountOf":        second(MountOf("/")),
 		"Processes":      second(Processes()),
+		"ProcessesIn":    second(ProcessesIn(1)),
 		"ProcessByID":    second(ProcessByID(os.Getpid())),
 		"BecomeReaper":   BecomeReaper(),
 		"ReaperStatus":   second(ReaperStatus()),

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"runtime"
 	"time"
@@ -91,19 +90,62 @@ func (p *Process) Ran(deadline time.Time) error {
 
 // GoAt is Go for a stage that waits on the socket at path.
 func GoAt(path string, deadline time.Time) error {
-	d := net.Dialer{Deadline: deadline}
-	conn, err := d.Dial("unix", path)
+	conn, err := dial(path, deadline)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(deadline); err != nil {
-		return err
-	}
 	if _, err := conn.Write([]byte{0}); err != nil {
 		return fmt.Errorf("the first stage has ended: %w", err)
 	}
 	return ran(conn)
+}
+
+// backlog is how many callers may wait for a stage: one starts it, and others may
+// have died before it got to them.
+const backlog = 16
+
+// Listen returns a socket for [Config.Listener] with a name, which stays when the
+// socket is closed.
+func Listen(path string) (_ *os.File, retErr error) {
+	fd, err := socket()
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), path)
+	defer func() {
+		if retErr != nil {
+			f.Close()
+		}
+	}()
+	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: path}); err != nil {
+		return nil, &os.PathError{Op: "bind", Path: path, Err: err}
+	}
+	if err := unix.Listen(fd, backlog); err != nil {
+		return nil, &os.PathError{Op: "listen", Path: path, Err: err}
+	}
+	return f, nil
+}
+
+func dial(path string, deadline time.Time) (*conn, error) {
+	fd, err := socket()
+	if err != nil {
+		return nil, err
+	}
+	// A local socket is connected at once, or not at all.
+	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: path}); err != nil {
+		unix.Close(fd)
+		return nil, &os.PathError{Op: "connect", Path: path, Err: err}
+	}
+	return &conn{fd: fd, deadline: deadline}, nil
+}
+
+func socket() (int, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("local socket: %w", err)
+	}
+	return fd, nil
 }
 
 // ran waits for the outcome of executing the program: end of file is success,

@@ -2,8 +2,10 @@ package stage
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -93,5 +95,65 @@ func TestProcess_Close_Twice(t *testing.T) {
 	}
 	if n, err := other.Read(make([]byte, 1)); n != 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("the stage reads %d, %v, want the end", n, err)
+	}
+}
+
+// GoAt starts a stage through the socket that Listen made, and tells what came of
+// it.
+func TestGoAt(t *testing.T) {
+	for _, tt := range []struct {
+		name, answer string
+		ok           bool
+	}{{"runs", "", true}, {"fails", failure, false}} {
+		t.Run(tt.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "go")
+			l, err := Listen(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			word := make(chan error, 1)
+			// goroutine: the test's stage; ends with the conversation.
+			go func() {
+				fd, _, err := unix.Accept(int(l.Fd()))
+				if err != nil {
+					word <- err
+					return
+				}
+				b := make([]byte, 2)
+				n, err := unix.Read(fd, b)
+				if err == nil && n != 1 {
+					err = fmt.Errorf("%d bytes", n)
+				}
+				if err == nil {
+					_, err = unix.Write(fd, []byte(tt.answer))
+				}
+				word <- errors.Join(err, unix.Close(fd))
+			}()
+			err = GoAt(path, time.Now().Add(time.Minute))
+			var failed *kernel.StepError
+			if tt.ok != (err == nil) || !tt.ok && !errors.As(err, &failed) {
+				t.Errorf("GoAt: %v", err)
+			}
+			if err := <-word; err != nil {
+				t.Errorf("the stage: %v", err)
+			}
+		})
+	}
+}
+
+// A stage that has gone leaves the socket's name.
+func TestGoAt_NobodyListens(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "go")
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(path); !errors.Is(err, unix.EADDRINUSE) {
+		t.Errorf("a second socket of the name: %v", err)
+	}
+	l.Close()
+	if err := GoAt(path, time.Now().Add(time.Minute)); !errors.Is(err, unix.ECONNREFUSED) {
+		t.Errorf("GoAt: %v, want ECONNREFUSED", err)
 	}
 }
