@@ -11,6 +11,10 @@ const ociCommand = "jailctl"
 // jailsByDefault tells whether our shim needs no OCI command.
 const jailsByDefault = true
 
+// MemoryMetrics is needed to see how much memory is used: without accounting, what
+// each process has of it is added up.
+var MemoryMetrics = Need{Name: "statistics of memory", Check: func() error { return nil }}
+
 // LimitKillsTheLargest tells which process a limit of memory ends: here it is any
 // that the kernel looks at while the jail has too much.
 const LimitKillsTheLargest = false

@@ -11,6 +11,9 @@ const ociCommand = "runc"
 // jailsByDefault tells whether our shim needs no OCI command.
 const jailsByDefault = false
 
+// MemoryMetrics is needed to see how much memory is used.
+var MemoryMetrics = MemoryAccounting
+
 // LimitKillsTheLargest tells which process a limit of memory ends.
 const LimitKillsTheLargest = true
 
