@@ -58,11 +58,7 @@ func (r *Runtime) create(ctx context.Context, c *driver.CreateConfig, d *Detache
 		return nil, err
 	}
 	root := rootPath(spec, c)
-	boot, err := kernel.BootID()
-	if err != nil {
-		return nil, err
-	}
-	owner, _, err := identify(os.Getpid())
+	owner, boot, err := r.machine.whoAmI()
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"sync"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -15,8 +16,25 @@ import (
 // machine is what is known of the machine, as far as it was asked for: of some
 // seventy parameters that a kernel has, a container sets a few.
 type machine struct {
-	mu     sync.Mutex // guards the field below
+	mu     sync.Mutex // guards the fields below
 	params map[string]kernel.ParamInfo
+	self   ProcessID // this process; zero: not asked for yet
+	boot   string    // id of the boot, if self is set
+}
+
+// whoAmI returns what tells this process from all others, and the id of the boot.
+func (m *machine) whoAmI() (self ProcessID, boot string, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.self == (ProcessID{}) {
+		if m.boot, err = kernel.BootID(); err != nil {
+			return self, "", err
+		}
+		if m.self, _, err = identify(os.Getpid()); err != nil {
+			return self, "", err
+		}
+	}
+	return m.self, m.boot, nil
 }
 
 // plan plans a container whose root is at a path of the host.
