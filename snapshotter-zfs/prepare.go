@@ -51,8 +51,8 @@ func (s *Snapshotter) create(ctx context.Context, kind snapshots.Kind, key, pare
 		return nil, err
 	}
 	defer s.locks.lock(key)()
-	if m.node.Unpack {
-		if err := s.adopt(parent, m.node.ref()); err != nil {
+	if ref := m.node.ref(); m.node.Unpack && ref != "" {
+		if err := s.adopt(parent, ref); err != nil {
 			return nil, err
 		}
 	}
@@ -83,17 +83,20 @@ func (s *Snapshotter) newMaking(kind snapshots.Kind, key, parent string, labels 
 	if kind != snapshots.KindActive {
 		return m, nil
 	}
-	n.Unpack = isUnpack(key, labels)
+	n.Unpack = isUnpack(key)
 	var err error
 	m.props, err = labelProps(labels, s.config.Properties)
 	return m, err
 }
 
-// isUnpack tells whether a snapshot is made to unpack a layer: by the label that
-// containerd's unpacker gives it since 1.4, and the key that it has since 1.0. Keys have
-// the namespace and a number before them.
-func isUnpack(key string, labels map[string]string) bool {
-	return labels[snapshots.LabelSnapshotRef] != "" && strings.HasPrefix(path.Base(strings.SplitN(key, " ", 2)[0]), snapshots.UnpackKeyPrefix+"-")
+// isUnpack tells whether a snapshot is made to unpack a layer: by its key, which
+// containerd has made in the same way since 1.0 (snapshots.UnpackKeyFormat) and which no
+// container can have, for the space in it. The label that the transfer service and CRI
+// give too is missing where a client unpacks. Keys have the namespace and a number
+// before them.
+func isUnpack(key string) bool {
+	name, _, ok := strings.Cut(key, " ")
+	return ok && strings.HasPrefix(path.Base(name), snapshots.UnpackKeyPrefix+"-")
 }
 
 // reserve gives a snapshot its place in the index: its parent can't be removed any more,

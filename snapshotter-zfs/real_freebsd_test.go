@@ -74,6 +74,7 @@ func TestReal_CountsOfTxgs(t *testing.T) {
 	}
 	var top string
 	count("unpack 20 layers", 21, func() { top = image(t, w, s, "default", 20) })
+	count("unpack 20 layers as a client", 21, func() { clientsImage(t, w, s, 20) })
 	count("prepare", 1, func() { mustMounts(t)(s.Prepare(t.Context(), "c", top)) })
 	count("view", 0, func() { mustMounts(t)(s.View(t.Context(), "v", top)) })
 	count("mounts", 0, func() { mustMounts(t)(s.Mounts(t.Context(), "v")) })

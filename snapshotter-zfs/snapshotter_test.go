@@ -29,6 +29,9 @@ func TestSnapshotter_CountsOfTxgs(t *testing.T) {
 	if n := txgs(w, func() { image(t, w, s, "default", 20) }); n != 21 {
 		t.Errorf("20 layers took %d txgs, want 21: one each, and one for the volume", n)
 	}
+	if n := txgs(w, func() { clientsImage(t, w, s, 20) }); n != 21 {
+		t.Errorf("20 layers that a client unpacks took %d txgs, want 21", n)
+	}
 	top := "default/41/" + chainID(20)
 	for _, c := range []struct {
 		what string
@@ -47,6 +50,17 @@ func TestSnapshotter_CountsOfTxgs(t *testing.T) {
 			t.Errorf("%s took %d txgs, want %d", c.what, n, c.want)
 		}
 	}
+}
+
+// clientsImage unpacks layers as Image.Unpack of containerd's client does: without a
+// label. No other namespace gets them.
+func clientsImage(tb testing.TB, w world, s *Snapshotter, n int) string {
+	tb.Helper()
+	parent := ""
+	for i := range n {
+		parent = unpackWith(tb, w, s, "client", parent, i+1)
+	}
+	return parent
 }
 
 func TestSnapshotter_100PreparesAtOnce_ShareTxgs(t *testing.T) {

@@ -247,11 +247,17 @@ func unpackLabels(n int) snapshots.Opt {
 // unpack makes a layer as containerd does, with one file, and returns its name.
 func unpack(tb testing.TB, w world, s *Snapshotter, namespace, parent string, n int) string {
 	tb.Helper()
+	return unpackWith(tb, w, s, namespace, parent, n, unpackLabels(n))
+}
+
+// unpackWith does it with other labels: containerd's client gives none.
+func unpackWith(tb testing.TB, w world, s *Snapshotter, namespace, parent string, n int, opts ...snapshots.Opt) string {
+	tb.Helper()
 	key := fmt.Sprintf("%s/%d/extract-1-x %s", namespace, 2*n, chainID(n))
-	m := mustMounts(tb)(s.Prepare(tb.Context(), key, parent, unpackLabels(n)))
+	m := mustMounts(tb)(s.Prepare(tb.Context(), key, parent, opts...))
 	w.write(tb, m, fmt.Sprint("layer", n), fmt.Sprint("contents ", n))
 	name := fmt.Sprintf("%s/%d/%s", namespace, 2*n+1, chainID(n))
-	must(tb, s.Commit(tb.Context(), name, key, unpackLabels(n)))
+	must(tb, s.Commit(tb.Context(), name, key, opts...))
 	return name
 }
 
