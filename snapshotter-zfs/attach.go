@@ -55,7 +55,7 @@ func (s *Snapshotter) openEngine(ctx context.Context) error {
 	return nil
 }
 
-// checkRoot refuses a root that is not ours, and makes the folders in it.
+// checkRoot refuses a root that is not ours, or is another's, and makes the folders in it.
 func (s *Snapshotter) checkRoot(ctx context.Context) error {
 	root, err := s.engine.Get(ctx, s.config.Dataset)
 	if errdefs.IsNotFound(err) {
@@ -67,6 +67,12 @@ func (s *Snapshotter) checkRoot(ctx context.Context) error {
 	}
 	if root.Props[MarkRoot] != MarkValue {
 		return errNotOurs(s.config.Dataset)
+	}
+	if err := s.hold(root); err != nil {
+		return err
+	}
+	if err := s.claim(ctx, root); err != nil {
+		return err
 	}
 	for _, folder := range []string{layerFolder, containerFolder} {
 		if err := s.makeFolder(ctx, s.full(folder), "mountpoint", "legacy"); err != nil {

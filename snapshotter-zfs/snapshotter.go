@@ -32,6 +32,9 @@ type Config struct {
 	State string
 	// Open opens the engine. It is called until it gives no Unavailable.
 	Open func(context.Context) (engine.Engine, error)
+	// Locks is the folder that all snapshotters of this machine have locks in, so that
+	// no two of them use one dataset; it is made. Without one there is no lock.
+	Locks string
 	// Mounter mounts; usually [NewMounter].
 	Mounter Mounter
 
@@ -65,6 +68,7 @@ type Snapshotter struct {
 	usage  usageCache
 
 	attaching sync.Mutex // held while ZFS and records are compared for the first time
+	held      *os.File   // the lock of the dataset; guarded by attaching
 	cleaning  sync.Mutex // held by Cleanup
 	closing   sync.RWMutex
 	stop      chan struct{}
@@ -198,7 +202,8 @@ func (s *Snapshotter) Close() error {
 	close(s.stop)
 	s.flusher.Wait()
 	s.flush(context.Background())
-	errs := []error{s.store.close()}
+	// The next process waits for the database, and then wants the dataset.
+	errs := []error{s.release(), s.store.close()}
 	if s.engine != nil {
 		errs = append(errs, s.engine.Close())
 	}

@@ -1,6 +1,7 @@
 package zfs
 
 import (
+	"crypto/rand"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -24,6 +25,7 @@ var (
 	keyVersion = []byte("version")
 	keyEpoch   = []byte("epoch")
 	keyKnown   = []byte("known")
+	keyID      = []byte("id") // of the database; no other has it
 )
 
 const storeVersion = 1
@@ -42,6 +44,7 @@ type put struct {
 // store is the database. Its writer puts all changes that wait into one transaction.
 type store struct {
 	db     *bolt.DB
+	id     string
 	writes chan write
 	done   chan struct{}
 }
@@ -63,7 +66,11 @@ func openStore(path string) (*store, error) {
 	if err := db.Update(initStore); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %q: %w", path, err), db.Close())
 	}
-	s := &store{db: db, writes: make(chan write), done: make(chan struct{})}
+	id, err := databaseID(db)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("database %q: %w", path, err), db.Close())
+	}
+	s := &store{db: db, id: id, writes: make(chan write), done: make(chan struct{})}
 	// goroutine: store; ends when writes is closed; waited for by close.
 	go s.write()
 	return s, nil
@@ -84,6 +91,21 @@ func initStore(tx *bolt.Tx) error {
 		return fmt.Errorf("it is of version %v, this program knows %d: %w", v, storeVersion, errdefs.ErrFailedPrecondition)
 	}
 	return nil
+}
+
+// databaseID returns the id of a database. It gets one when it is made; those of older
+// versions, now.
+func databaseID(db *bolt.DB) (id string, err error) {
+	err = db.Update(func(tx *bolt.Tx) error {
+		meta := tx.Bucket(bucketMeta)
+		if v := meta.Get(keyID); v != nil {
+			id = string(v)
+			return nil
+		}
+		id = rand.Text()
+		return meta.Put(keyID, []byte(id))
+	})
+	return id, err
 }
 
 // known tells whether the database has ever been compared with ZFS: if not, it is new,

@@ -20,6 +20,10 @@ import (
 	"jailshim/snapshotter-zfs/engine"
 )
 
+// locks is where the daemons of a machine keep each other off their datasets. It is not
+// configured: all must have the same. The system empties it when it starts.
+const locks = "/var/run/containerd-openzfs"
+
 // grace is how long running requests have to end after a signal.
 const grace = 10 * time.Second
 
@@ -32,6 +36,7 @@ func newSnapshotter(ctx context.Context, c Config, m *metrics, log *slog.Logger)
 	return zfs.New(ctx, zfs.Config{
 		Dataset: c.Dataset,
 		State:   c.State,
+		Locks:   locks,
 		Open: func(ctx context.Context) (engine.Engine, error) {
 			e, err := openEngine(ctx, c.Engine, engine.Pool(c.Dataset))
 			if err != nil {

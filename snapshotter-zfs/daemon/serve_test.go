@@ -25,7 +25,12 @@ import (
 	"jailshim/snapshotter-zfs/zfstest"
 )
 
-func TestMain(m *testing.M) { os.Exit(zfstest.Main(m)) }
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == daemonArg {
+		os.Exit(daemonMain())
+	}
+	os.Exit(zfstest.Main(m))
+}
 
 // machine is where a daemon runs: a pool and a folder.
 type machine struct {
