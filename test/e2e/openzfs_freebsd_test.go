@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -18,17 +17,12 @@ import (
 	"time"
 
 	containerd "github.com/containerd/containerd/v2/client"
-	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/core/images"
 	"github.com/containerd/containerd/v2/core/mount"
-	"github.com/containerd/containerd/v2/core/snapshots"
 	"github.com/containerd/containerd/v2/pkg/cio"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/containerd/v2/pkg/oci"
-	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/identity"
-	imagespecs "github.com/opencontainers/image-spec/specs-go"
-	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
@@ -347,146 +341,4 @@ func openZFSCommit(t *testing.T, s *testbed.Space, id string) {
 	if out := run(t, ctrRun(t, s, "--snapshotter", openzfs, "--rm", image, "committed", "cat", "/mine")); out != "written\n" {
 		t.Errorf("the committed image has %q", out)
 	}
-}
-
-// TestE2E_OpenZFS_NextToContainerds: an image of twenty layers, and a hundred containers'
-// file systems at once, through containerd, on our snapshotter and on its own.
-func TestE2E_OpenZFS_NextToContainerds(t *testing.T) {
-	pool := zfstest.NewPool(t, 3<<30)
-	zfsCommand(t, "create", pool.Name+"/builtin")
-	_, s := startOpenZFS(t, func(d *testbed.Daemon) {
-		if err := d.UseZFS(pool.Name + "/builtin"); err != nil {
-			t.Fatal(err)
-		}
-	})
-	const layers, prepares = 20, 100
-	unpack, prepare := map[string]time.Duration{}, map[string]time.Duration{}
-	// Theirs takes minutes, and so has all that a busy machine does in them. Ours is
-	// measured before and after: what that did in the seconds of one is not in both.
-	for i, name := range []string{openzfs, "zfs", openzfs} {
-		image := layered(t, s, fmt.Sprintf("example.test/layered:%d", i), layers)
-		begin := time.Now()
-		if err := image.Unpack(s.Ctx, name); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		unpack[name] = shorter(unpack[name], time.Since(begin))
-		diffs, err := image.RootFS(s.Ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sn, parent := s.Client.SnapshotService(name), identity.ChainID(diffs).String()
-		prepare[name] = shorter(prepare[name], prepareMany(t, s, sn, parent, prepares))
-		t.Logf("%s: unpacked after at least %v, prepared after at least %v", name, unpack[name], prepare[name])
-	}
-	for what, took := range map[string]map[string]time.Duration{"unpack": unpack, "prepare": prepare} {
-		t.Logf("%s: containerd's %v, ours %v: %.1f times as fast", what, took["zfs"], took[openzfs], float64(took["zfs"])/float64(took[openzfs]))
-		// By how much it is faster is the disk's doing, which is what both wait for.
-		if took[openzfs] > took["zfs"] {
-			t.Errorf("%s: containerd's own is faster", what)
-		}
-	}
-}
-
-// shorter returns the shorter of two times; before the first there is none.
-func shorter(before, now time.Duration) time.Duration {
-	if before == 0 {
-		return now
-	}
-	return min(before, now)
-}
-
-// prepareMany prepares snapshots at once, and returns how long that took.
-func prepareMany(t *testing.T, s *testbed.Space, sn snapshots.Snapshotter, parent string, n int) time.Duration {
-	t.Helper()
-	ctx, done, err := s.Client.WithLease(s.Ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := done(s.Ctx); err != nil {
-			t.Error(err)
-		}
-	}()
-	errs := make([]error, n)
-	key := func(i int) string { return fmt.Sprintf("many%d", i) }
-	begin := time.Now()
-	var group sync.WaitGroup
-	for i := range n {
-		group.Go(func() { _, errs[i] = sn.Prepare(ctx, key(i), parent) })
-	}
-	group.Wait()
-	took := time.Since(begin)
-	if err := errors.Join(errs...); err != nil {
-		t.Fatal(err)
-	}
-	for i := range n {
-		if err := sn.Remove(ctx, key(i)); err != nil {
-			t.Error(err)
-		}
-	}
-	return took
-}
-
-// layered makes an image of layers with a file each, which no other image has.
-func layered(t *testing.T, s *testbed.Space, name string, n int) containerd.Image {
-	t.Helper()
-	ctx, done, err := s.Client.WithLease(s.Ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := done(s.Ctx); err != nil {
-			t.Error(err)
-		}
-	}()
-	platform := ocispec.Platform{OS: runtime.GOOS, Architecture: runtime.GOARCH}
-	config := ocispec.Image{Platform: platform, RootFS: ocispec.RootFS{Type: "layers"}}
-	manifest := ocispec.Manifest{Versioned: imagespecs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest}
-	labels := map[string]string{}
-	for i := range n {
-		var layer bytes.Buffer
-		w := tar.NewWriter(&layer)
-		body := bytes.Repeat([]byte(fmt.Sprintf("%s, layer %d\n", name, i)), 1000)
-		if err := w.WriteHeader(&tar.Header{Name: fmt.Sprintf("file%d", i), Mode: 0o644, Size: int64(len(body))}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.Write(body); err != nil {
-			t.Fatal(err)
-		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-		desc := blob(ctx, t, s, ocispec.MediaTypeImageLayer, layer.Bytes(), nil)
-		config.RootFS.DiffIDs = append(config.RootFS.DiffIDs, desc.Digest)
-		manifest.Layers = append(manifest.Layers, desc)
-		labels[fmt.Sprintf("containerd.io/gc.ref.content.l.%d", i)] = desc.Digest.String()
-	}
-	manifest.Config = blob(ctx, t, s, ocispec.MediaTypeImageConfig, asJSON(t, config), nil)
-	labels["containerd.io/gc.ref.content.config"] = manifest.Config.Digest.String()
-	target := blob(ctx, t, s, ocispec.MediaTypeImageManifest, asJSON(t, manifest), labels)
-	image, err := s.Client.ImageService().Create(ctx, images.Image{Name: name, Target: target})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return containerd.NewImage(s.Client, image)
-}
-
-func asJSON(t *testing.T, v any) []byte {
-	t.Helper()
-	b, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-// blob adds content to the store.
-func blob(ctx context.Context, t *testing.T, s *testbed.Space, mediaType string, data []byte, labels map[string]string) ocispec.Descriptor {
-	t.Helper()
-	desc := ocispec.Descriptor{MediaType: mediaType, Digest: digest.FromBytes(data), Size: int64(len(data))}
-	err := content.WriteBlob(ctx, s.Client.ContentStore(), desc.Digest.String(), bytes.NewReader(data), desc, content.WithLabels(labels))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return desc
 }
