@@ -56,11 +56,24 @@ func NewPool(tb testing.TB, size int64) *Pool {
 	tb.Cleanup(func() {
 		revive(tb)
 		gone(p.Name)
-		if _, err := run("zpool", "destroy", "-f", p.Name); err != nil {
+		if err := destroyPool(p.Name); err != nil {
 			tb.Error(err)
 		}
 	})
 	return p
+}
+
+// busyTime is how long a pool may be busy after what was in it has been unmounted:
+// zfs-fuse hears of that later than the one who unmounted.
+const busyTime = 10 * time.Second
+
+func destroyPool(name string) error {
+	for deadline := time.Now().Add(busyTime); ; time.Sleep(20 * time.Millisecond) {
+		_, err := run("zpool", "destroy", "-f", name)
+		if err == nil || !strings.Contains(err.Error(), "pool is busy") || time.Now().After(deadline) {
+			return err
+		}
+	}
 }
 
 // Create makes a file system in the pool for a test, and returns its name.
