@@ -45,7 +45,7 @@ func (k *Container) reserveNetwork(ctx context.Context) error {
 	if !n.Own() && len(n.Interfaces) == 0 && n.Interface == "" {
 		return nil
 	}
-	if err := k.rt.rememberRoot(); err != nil {
+	if err := rootsFolder.remember(k.rt); err != nil {
 		return err
 	}
 	m, err := k.rt.networks()
@@ -214,55 +214,6 @@ func (r *Runtime) returnInterfaces(ctx context.Context, st *State) error {
 		names = append(names, v.Name)
 	}
 	return fmt.Errorf("interfaces %q have not come back from the jail yet, which waits for its last connections: %w", names, errdefs.ErrUnavailable)
-}
-
-// rootsFolder remembers where else than below DefaultRoot and shims' state there are
-// containers with networks: gc must know them all.
-const rootsFolder = "/var/run/jailshim/roots"
-
-// rememberRoot writes down where this runtime keeps its containers.
-func (r *Runtime) rememberRoot() error {
-	if r.config.Namespace != "" || r.config.Root == DefaultRoot {
-		return nil
-	}
-	if err := os.MkdirAll(rootsFolder, 0o700); err != nil {
-		return err
-	}
-	path := filepath.Join(rootsFolder, r.scope())
-	if _, err := os.Lstat(path); err == nil {
-		return nil
-	}
-	// A symbolic link is there with its contents, or not at all.
-	err := os.Symlink(realPath(r.config.Root), path)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	return err
-}
-
-// OtherRoots returns the roots, other than DefaultRoot and those of shims, below which
-// there may be containers with networks. Roots that are gone are forgotten.
-func OtherRoots() ([]string, error) {
-	entries, err := os.ReadDir(rootsFolder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	var roots []string
-	for _, e := range entries {
-		path := filepath.Join(rootsFolder, e.Name())
-		root, err := os.Readlink(path)
-		if err != nil {
-			return nil, err
-		}
-		if _, err := os.Stat(root); errors.Is(err, fs.ErrNotExist) {
-			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return nil, err
-			}
-			continue
-		}
-		roots = append(roots, root)
-	}
-	return roots, err
 }
 
 // NetworkGC removes what containers that are gone have left of networks. The runtimes
