@@ -94,11 +94,10 @@ func GoAt(path string, deadline time.Time) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
 	if _, err := conn.Write([]byte{0}); err != nil {
-		return fmt.Errorf("the first stage has ended: %w", err)
+		return errors.Join(fmt.Errorf("the first stage has ended: %w", err), conn.Close())
 	}
-	return ran(conn)
+	return errors.Join(ran(conn), conn.Close())
 }
 
 // backlog is how many callers may wait for a stage: one starts it, and others may
