@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+
+	"github.com/containerd/errdefs"
 )
 
 // maxLogLine bounds a line of the command's log, in bytes. A longer one ends the
@@ -18,35 +20,54 @@ func explain(verb, log string, err error) error {
 		return nil
 	}
 	if log != "" {
-		if msg := lastError(log); msg != "" {
-			return fmt.Errorf("OCI runtime %s: %s", verb, msg)
+		if said := lastError(log); said != nil {
+			return fmt.Errorf("OCI runtime %s: %w", verb, said)
 		}
 	}
 	return fmt.Errorf("OCI runtime %s: %w", verb, err)
 }
 
+// logged is an error that a command has logged.
+type logged struct {
+	Level string `json:"level"`
+	Msg   string `json:"msg"`
+	Class string `json:"class"` // only jailctl tells it
+}
+
+func (l *logged) Error() string { return l.Msg }
+
+// Unwrap returns the error's class, or nil.
+func (l *logged) Unwrap() error {
+	for _, class := range []error{
+		errdefs.ErrAlreadyExists, errdefs.ErrConflict, errdefs.ErrFailedPrecondition, errdefs.ErrInvalidArgument,
+		errdefs.ErrNotFound, errdefs.ErrNotImplemented, errdefs.ErrPermissionDenied, errdefs.ErrResourceExhausted, errdefs.ErrUnavailable,
+	} {
+		if l.Class == class.Error() {
+			return class
+		}
+	}
+	return nil
+}
+
 // lastError returns the last message at level error or worse of a log in JSON
-// lines, or an empty string.
-func lastError(path string) string {
+// lines, or nil.
+func lastError(path string) *logged {
 	f, err := os.Open(path)
 	if err != nil {
-		return ""
+		return nil
 	}
 	defer f.Close()
-	var last string
+	var last *logged
 	s := bufio.NewScanner(f)
 	s.Buffer(nil, maxLogLine)
 	for s.Scan() {
-		var entry struct {
-			Level string `json:"level"`
-			Msg   string `json:"msg"`
-		}
-		if json.Unmarshal(s.Bytes(), &entry) != nil {
+		entry := new(logged)
+		if json.Unmarshal(s.Bytes(), entry) != nil || entry.Msg == "" {
 			continue
 		}
 		switch entry.Level {
 		case "error", "fatal", "panic":
-			last = entry.Msg
+			last = entry
 		}
 	}
 	return last

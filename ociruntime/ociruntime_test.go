@@ -32,11 +32,30 @@ not json
 {"level":"fatal","msg":"last"}
 {"level":"info","msg":"no"}
 `, 0o600)
-	if got := lastError(log); got != "last" {
-		t.Errorf("got %q, want last", got)
+	if got := lastError(log); got == nil || got.Error() != "last" {
+		t.Errorf("got %v, want last", got)
 	}
-	if got := lastError(log + ".missing"); got != "" {
-		t.Errorf("missing log: got %q", got)
+	if got := lastError(log + ".missing"); got != nil {
+		t.Errorf("missing log: got %v", got)
+	}
+}
+
+// What jailctl says of an error's class reaches the client.
+func TestExplain_Class(t *testing.T) {
+	for class, want := range map[string]error{
+		`,"class":"already exists"`: errdefs.ErrAlreadyExists,
+		`,"class":"not found"`:      errdefs.ErrNotFound,
+		`,"class":"of the future"`:  nil,
+		"":                          nil,
+	} {
+		log := write(t, t.TempDir(), "log.json", `{"level":"error","msg":"why"`+class+"}\n", 0o600)
+		err := explain("create", log, errors.New("exit status 1"))
+		if err == nil || err.Error() != "OCI runtime create: why" {
+			t.Errorf("%s: %v", class, err)
+		}
+		if got := errdefs.Resolve(err); want != nil && !errors.Is(got, want) || want == nil && !errdefs.IsUnknown(got) {
+			t.Errorf("%s: class %v, want %v", class, got, want)
+		}
 	}
 }
 

@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"strings"
+
+	"github.com/containerd/errdefs"
 )
 
 // journal is where the command's log and its error go.
@@ -57,12 +60,19 @@ func asRunc(_ []string, a slog.Attr) slog.Attr {
 	return slog.String(a.Key, strings.ToLower(level.String()))
 }
 
+// classKey is the log's key for the class of an error, as errdefs spells it.
+const classKey = "class"
+
 // fail tells of the error that ends the command: podman shows one line, and
 // go-runc's users the last of level error.
 func (j *journal) fail(err error) {
 	text := strings.ReplaceAll(err.Error(), "\n", "; ")
 	if j.logger != nil && (j.file != nil || j.json) {
-		j.logger.Error(text)
+		var class []any
+		if c := errdefs.Resolve(err); !errors.Is(c, errdefs.ErrUnknown) {
+			class = []any{classKey, c.Error()}
+		}
+		j.logger.Error(text, class...)
 		if j.file == nil {
 			return
 		}

@@ -265,7 +265,7 @@ func TestRun_BadUsage_SaysWhatAndExitsWith1(t *testing.T) {
 func TestJournal_Formats(t *testing.T) {
 	missing := []string{"--root", t.TempDir(), "state", "c1"}
 	const text = `container \"c1\" does not exist`
-	if got := run(t, append([]string{"--log-format", "json"}, missing...)...); strings.Count(got.err, "\n") != 1 || !strings.Contains(got.err, `"level":"error","msg":"`+text+`"}`) {
+	if got := run(t, append([]string{"--log-format", "json"}, missing...)...); strings.Count(got.err, "\n") != 1 || !strings.Contains(got.err, `"level":"error","msg":"`+text+`","class":"not found"}`) {
 		t.Errorf("json on stderr: %q", got.err)
 	}
 	log := filepath.Join(t.TempDir(), "log")
@@ -274,7 +274,7 @@ func TestJournal_Formats(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(string(b), `level=error msg="`+text+`"`) {
+	if !strings.Contains(string(b), `level=error msg="`+text+`" class="not found"`) {
 		t.Errorf("text in a file: %q", b)
 	}
 }
