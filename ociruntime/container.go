@@ -1,12 +1,18 @@
 package ociruntime
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync"
 	"syscall"
+	"time"
 
 	"github.com/containerd/errdefs"
 	runc "github.com/containerd/go-runc"
@@ -16,8 +22,8 @@ import (
 	"jailshim/internal/fault"
 )
 
-// container is one container of an OCI runtime command. All fields are fixed
-// once Create has returned it.
+// container is one container of an OCI runtime command. The first fields
+// are fixed once Create has returned it.
 type container struct {
 	id      string
 	bundle  string
@@ -27,6 +33,9 @@ type container struct {
 	ownPids bool   // the kernel ends all processes with the init
 	init    driver.Process
 	cgroup  *cgroup // nil if there is none to watch
+
+	mu    sync.Mutex    // guards the field below
+	usage *driver.Usage // the last one that the command has told
 }
 
 var _ driver.Container = (*container)(nil)
@@ -158,11 +167,76 @@ func (k *container) Pids(ctx context.Context) ([]int, error) {
 }
 
 // Stats implements driver.Container.
-func (k *container) Stats(context.Context) (any, error) {
-	if k.cgroup == nil {
-		return nil, fmt.Errorf("statistics: the OCI runtime %s has no cgroup to read: %w", filepath.Base(k.config.Command), errdefs.ErrNotImplemented)
+func (k *container) Stats(ctx context.Context) (any, error) {
+	if k.cgroup != nil {
+		return k.cgroup.stats()
 	}
-	return k.cgroup.stats()
+	return k.commandStats(ctx)
+}
+
+// commandStats asks the command, as runc has it: "events --stats". It does not answer
+// for a container that has ended; that one used what it said last.
+func (k *container) commandStats(ctx context.Context) (*driver.Usage, error) {
+	s, err := k.askStats(ctx)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch {
+	case err == nil:
+		k.usage = asUsage(s)
+	case k.usage == nil:
+		return nil, fmt.Errorf("statistics: there is no cgroup to read, and %s events --stats gives none: %w: %w",
+			filepath.Base(k.config.Command), errdefs.ErrNotImplemented, explain("events", k.cmd.Log, err))
+	}
+	return k.usage, nil
+}
+
+// askStats runs the command. Go-runc's own reads from a pipe that is closed when the
+// command has ended, whether all was read or not.
+func (k *container) askStats(ctx context.Context) (*runc.Stats, error) {
+	args := []string{"--log", k.cmd.Log, "--log-format", string(k.cmd.LogFormat)}
+	if k.cmd.Root != "" {
+		args = append(args, "--root", k.cmd.Root)
+	}
+	var out bytes.Buffer
+	cmd := exec.CommandContext(ctx, k.cmd.Command, append(args, "events", "--stats", k.id)...)
+	cmd.Stdout = &out
+	ended, err := runc.Monitor.Start(cmd)
+	if err != nil {
+		return nil, err
+	}
+	status, err := runc.Monitor.Wait(cmd, ended)
+	if err == nil && status != 0 {
+		err = &runc.ExitError{Status: status}
+	}
+	if err != nil {
+		return nil, err
+	}
+	var e runc.Event
+	if err := json.Unmarshal(out.Bytes(), &e); err != nil {
+		return nil, err
+	}
+	if e.Stats == nil {
+		return nil, errors.New("an event without statistics")
+	}
+	return e.Stats, nil
+}
+
+// asUsage translates statistics in runc's form.
+func asUsage(s *runc.Stats) *driver.Usage {
+	u := &driver.Usage{
+		CPU: time.Duration(s.Cpu.Usage.Total), User: time.Duration(s.Cpu.Usage.User), System: time.Duration(s.Cpu.Usage.Kernel),
+		Memory: s.Memory.Usage.Usage, MemoryLimit: s.Memory.Usage.Limit,
+		Pids: s.Pids.Current, PidsLimit: s.Pids.Limit,
+	}
+	for _, e := range s.Blkio.IoServicedRecursive {
+		switch strings.ToLower(e.Op) {
+		case "read":
+			u.Reads += e.Value
+		case "write":
+			u.Writes += e.Value
+		}
+	}
+	return u
 }
 
 // Update implements driver.Container.

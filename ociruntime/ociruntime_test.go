@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/containerd/errdefs"
 	runc "github.com/containerd/go-runc"
@@ -23,6 +24,35 @@ func write(t *testing.T, dir, name, text string, mode os.FileMode) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// A command of a system without cgroups tells statistics itself.
+func TestContainer_StatsOfTheCommand(t *testing.T) {
+	dir := t.TempDir()
+	answer := filepath.Join(dir, "answer")
+	command := write(t, dir, "command", "#!/bin/sh\n[ \"$*\" = \"--log log.json --log-format json --root /r events --stats c1\" ] && exec cat "+answer+"\n", 0o755)
+	k := &container{id: "c1", config: &Config{Command: command}, cmd: &runc.Runc{Command: command, Root: "/r", Log: "log.json", LogFormat: runc.JSON}}
+	if u, err := k.Stats(t.Context()); !errdefs.IsNotImplemented(err) || !strings.Contains(err.Error(), "command events --stats") {
+		t.Errorf("a command without them: %v, %v", u, err)
+	}
+	write(t, dir, "answer", `{"type":"stats","id":"c1"}`, 0o600)
+	if u, err := k.Stats(t.Context()); !errdefs.IsNotImplemented(err) {
+		t.Errorf("an event without data: %v, %v", u, err)
+	}
+	write(t, dir, "answer", `{"type":"stats","id":"c1","data":{"cpu":{"usage":{"total":3000000,"kernel":1000000,"user":2000000}},
+		"memory":{"usage":{"limit":100,"usage":50}},"pids":{"current":2,"limit":9},
+		"blkio":{"ioServicedRecursive":[{"op":"Read","value":5},{"op":"write","value":7},{"op":"Read","value":1}]}}}`, 0o600)
+	want := driver.Usage{CPU: 3 * time.Millisecond, User: 2 * time.Millisecond, System: time.Millisecond,
+		Memory: 50, MemoryLimit: 100, Pids: 2, PidsLimit: 9, Reads: 6, Writes: 7}
+	for _, when := range []string{"while it runs", "when it has ended"} {
+		got, err := k.Stats(t.Context())
+		if u, ok := got.(*driver.Usage); err != nil || !ok || *u != want {
+			t.Errorf("%s: %+v, %v, want %+v", when, got, err, want)
+		}
+		if err := os.WriteFile(answer, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestLastError_TakesTheLastOne(t *testing.T) {
