@@ -195,22 +195,12 @@ func (k *Container) lookAt(pid int) {
 }
 
 // overLimit reports whether a process that ended was killed by the limit of
-// memory. The kernel does that with an ordinary SIGKILL, to whichever process it
-// looks at while all together have too much: what tells is that they had.
+// memory.
 func (k *Container) overLimit(p *kernel.Process) bool {
 	k.mu.Lock()
 	limit := k.state.Memory
 	k.mu.Unlock()
-	if limit == 0 || syscall.WaitStatus(p.Xstat).Signal() != syscall.SIGKILL {
-		return false
-	}
-	had := uint64(p.MaxRSS)
-	if others, err := k.processes(); err == nil {
-		for _, o := range others {
-			had += uint64(o.RSS)
-		}
-	}
-	return had >= limit
+	return p.KilledForMemory(limit, k.processes)
 }
 
 // reportKill tells once of a kill for want of memory.

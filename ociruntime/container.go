@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -33,9 +34,11 @@ type container struct {
 	ownPids bool   // the kernel ends all processes with the init
 	init    driver.Process
 	cgroup  *cgroup // nil if there is none to watch
+	unwatch func()  // ends watchMemory; may be nil
 
-	mu    sync.Mutex    // guards the field below
-	usage *driver.Usage // the last one that the command has told
+	memory atomic.Uint64 // limit in bytes; 0 is none
+	mu     sync.Mutex    // guards the field below
+	usage  *driver.Usage // the last one that the command has told
 }
 
 var _ driver.Container = (*container)(nil)
@@ -244,6 +247,7 @@ func (k *container) Update(ctx context.Context, r *specs.LinuxResources) error {
 	if err := k.cmd.Update(ctx, k.id, r); err != nil {
 		return explain("update", k.cmd.Log, err)
 	}
+	k.setMemory(r)
 	return nil
 }
 
@@ -276,6 +280,9 @@ func (k *container) Delete(ctx context.Context) error {
 		return err
 	}
 	k.cgroup.close()
+	if k.unwatch != nil {
+		k.unwatch()
+	}
 	if err := unmountRoot(k.bundle); err != nil {
 		return err
 	}

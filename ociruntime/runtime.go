@@ -40,6 +40,9 @@ type Config struct {
 	// Signal sends a signal to a child of this process, or returns an error
 	// wrapping ESRCH if it has ended. Nil where only Remove and Info are used.
 	Signal func(pid int, sig syscall.Signal) error
+	// Inspect has fn called for each process of a container that has ended and was
+	// not yet waited for, until stop. It may be nil.
+	Inspect func(fn func(pid int)) (stop func())
 }
 
 // Runtime runs containers with one OCI runtime command.
@@ -119,6 +122,7 @@ func (r *Runtime) Create(ctx context.Context, c *driver.CreateConfig) (_ driver.
 		return nil, err
 	}
 	k.cgroup = watchCgroup(k.init.Pid, c.OOM)
+	k.watchMemory(spec, c.OOM)
 	return k, nil
 }
 

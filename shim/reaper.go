@@ -32,8 +32,9 @@ type Reaper struct {
 	done    chan struct{}
 	ended   chan struct{}
 
-	mu      sync.Mutex    // guards the fields below
-	inspect func(pid int) // may be nil
+	mu      sync.Mutex // guards the fields below
+	inspect map[int]func(pid int)
+	next    int // key in inspect
 	watched map[int]func(status int, at time.Time)
 	owned   map[int]struct{} // started through Start, not yet waited for
 	holds   int
@@ -49,6 +50,7 @@ func NewReaper() *Reaper {
 		signals: make(chan os.Signal, 1),
 		done:    make(chan struct{}),
 		ended:   make(chan struct{}),
+		inspect: make(map[int]func(int)),
 		watched: make(map[int]func(int, time.Time)),
 		owned:   make(map[int]struct{}),
 	}
@@ -85,12 +87,19 @@ func (r *Reaper) run() {
 
 // Inspect has fn called for each watched process that has ended, before it is
 // reaped and its callback called: the kernel still knows all about it. fn runs
-// in the Reaper's goroutine, must not block and not call the Reaper. A later
-// call replaces fn.
-func (r *Reaper) Inspect(fn func(pid int)) {
+// in the Reaper's goroutine, must not block and not call the Reaper. Stop ends
+// it, after a call under way.
+func (r *Reaper) Inspect(fn func(pid int)) (stop func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.inspect = fn
+	key := r.next
+	r.next++
+	r.inspect[key] = fn
+	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		delete(r.inspect, key)
+	}
 }
 
 // Hold keeps orphans unreaped until the returned function is called. Take it
@@ -178,8 +187,10 @@ func (r *Reaper) reapWatched() {
 	var calls []call
 	r.mu.Lock()
 	for pid, fn := range r.watched {
-		if r.inspect != nil && hasEnded(pid) {
-			r.inspect(pid)
+		if len(r.inspect) > 0 && hasEnded(pid) {
+			for _, inspect := range r.inspect {
+				inspect(pid)
+			}
 		}
 		var ws syscall.WaitStatus
 		got, err := wait4(pid, &ws)

@@ -46,7 +46,7 @@ func (r *runtimes) oci(command, namespace string, o options.Options) (driver.Run
 		NoNewKeyring:  o.NoNewKeyring,
 	}
 	if r.reaper != nil {
-		c.Signal = r.reaper.Signal
+		c.Signal, c.Inspect = r.reaper.Signal, r.reaper.Inspect
 	}
 	return ociruntime.New(c)
 }

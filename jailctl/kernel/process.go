@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"syscall"
 	"time"
 )
 
@@ -33,6 +34,25 @@ type Process struct {
 	OutBlock    int64 // block output operations
 	Xstat       int   // wait status of a zombie; signal that stopped a stopped process
 	Flag        int64 // ProcFlag…
+}
+
+// KilledForMemory reports whether a process that has ended was killed by its jail's
+// limit of memory, in bytes; 0 is none. The kernel does that with an ordinary SIGKILL,
+// to whichever process it looks at while all together have too much: what tells is that
+// they had. Others returns the processes of the jail; if it can't, this one's memory
+// alone counts.
+func (p *Process) KilledForMemory(limit uint64, others func() ([]Process, error)) bool {
+	if limit == 0 || syscall.WaitStatus(p.Xstat).Signal() != syscall.SIGKILL {
+		return false
+	}
+	had := uint64(p.MaxRSS)
+	all, _ := others()
+	for _, o := range all {
+		if o.Stat != ProcZombie {
+			had += uint64(o.RSS)
+		}
+	}
+	return had >= limit
 }
 
 // DecodeProcesses decodes an array of struct kinfo_proc, as the sysctl nodes

@@ -139,6 +139,31 @@ func TestDecodeProcesses_Prefixes(t *testing.T) {
 	}
 }
 
+func TestProcess_KilledForMemory(t *testing.T) {
+	const sigkill, sigterm = 9, 15
+	others := []Process{{RSS: 60}, {RSS: 1000, Stat: ProcZombie}}
+	for _, test := range []struct {
+		p     Process
+		limit uint64
+		want  bool
+	}{
+		{Process{Xstat: sigkill, MaxRSS: 40}, 100, true},
+		{Process{Xstat: sigkill, MaxRSS: 39}, 100, false},
+		{Process{Xstat: sigkill, MaxRSS: 100}, 100, true},
+		{Process{Xstat: sigkill, MaxRSS: 40}, 0, false},
+		{Process{Xstat: sigterm, MaxRSS: 100}, 100, false},
+		{Process{Xstat: 0, MaxRSS: 100}, 100, false},
+	} {
+		if got := test.p.KilledForMemory(test.limit, func() ([]Process, error) { return others, nil }); got != test.want {
+			t.Errorf("%+v, limit %d: %t", test.p, test.limit, got)
+		}
+	}
+	alone := Process{Xstat: sigkill, MaxRSS: 99}
+	if alone.KilledForMemory(100, func() ([]Process, error) { return nil, ErrUnsupported }) {
+		t.Error("memory of processes that nobody has seen counts")
+	}
+}
+
 func TestDecodeProcessesIn(t *testing.T) {
 	b := captured.Bytes(t, vectorProcesses)
 	all, err := DecodeProcesses(b)

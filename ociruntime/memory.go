@@ -1,0 +1,43 @@
+package ociruntime
+
+import (
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// memoryLimit is the limit of memory that resources set, in bytes; 0 is none. It is
+// false if they don't say.
+func memoryLimit(r *specs.LinuxResources) (uint64, bool) {
+	if r == nil || r.Memory == nil || r.Memory.Limit == nil {
+		return 0, false
+	}
+	return uint64(max(0, *r.Memory.Limit)), true
+}
+
+// setMemory notes a limit that is in force.
+func (k *container) setMemory(r *specs.LinuxResources) {
+	if limit, ok := memoryLimit(r); ok {
+		k.memory.Store(limit)
+	}
+}
+
+// watchMemory calls oom when a limit of memory has ended one of the container's
+// processes, where no cgroup tells it: the kernel is asked about each that has ended.
+func (k *container) watchMemory(spec *specs.Spec, oom func()) {
+	if spec.Linux != nil {
+		k.setMemory(spec.Linux.Resources)
+	}
+	if oom == nil || k.config.Inspect == nil {
+		return
+	}
+	killed := memoryKills(k.init.Pid)
+	if killed == nil {
+		return
+	}
+	k.unwatch = k.config.Inspect(func(pid int) {
+		if killed(pid, k.memory.Load()) {
+			// goroutine: the container; ends with the callback, which does not block.
+			// The reaper does not wait for it.
+			go oom()
+		}
+	})
+}
