@@ -72,13 +72,15 @@ func (r *Reaper) run() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
+		told := false
 		select {
 		case <-r.done:
 			return
-		case <-r.signals:
+		case s := <-r.signals:
+			told = s != nudge
 		case <-timer.C:
 		}
-		r.reapWatched()
+		r.reapWatched(told)
 		if again := r.reapOrphans(); again > 0 {
 			timer.Reset(again)
 		}
@@ -172,46 +174,89 @@ func (r *Reaper) Wait(cmd *exec.Cmd) error {
 // wake makes run sweep soon.
 func (r *Reaper) wake() {
 	select {
-	case r.signals <- syscall.SIGCHLD:
+	case r.signals <- nudge:
 	default:
 	}
 }
 
-// reapWatched reaps every watched process that has ended and calls back.
-func (r *Reaper) reapWatched() {
-	type call struct {
-		fn     func(int, time.Time)
-		status int
-		at     time.Time
-	}
-	var calls []call
+// nudge is no signal: nothing need have ended.
+const nudge = syscall.Signal(0)
+
+// call is the callback for a process that has ended.
+type call struct {
+	fn     func(int, time.Time)
+	status int
+	at     time.Time
+}
+
+// reapWatched reaps every watched process that has ended and calls back. It was told
+// if something has ended.
+//
+// There may be hundreds that run. So the kernel is asked for one that has ended, and
+// only if it shows none of ours are all looked at in turn.
+func (r *Reaper) reapWatched(told bool) {
 	r.mu.Lock()
-	for pid, fn := range r.watched {
-		if len(r.inspect) > 0 && hasEnded(pid) {
-			for _, inspect := range r.inspect {
-				inspect(pid)
+	calls, all := r.reapShown()
+	if !all || told && len(calls) == 0 {
+		for pid := range r.watched {
+			if c, ok := r.reap(pid); ok {
+				calls = append(calls, c)
 			}
 		}
-		var ws syscall.WaitStatus
-		got, err := wait4(pid, &ws)
-		switch {
-		case err != nil:
-			// It was our child when the watch began, so somebody else has
-			// taken its status. Better an exit with an unknown status than
-			// a client that waits for ever.
-			slog.Error("status of a watched process was taken", KeyPid, pid, KeyError, err)
-			calls = append(calls, call{fn, unknownStatus, time.Now()})
-		case got == pid && ended(ws):
-			calls = append(calls, call{fn, exitStatus(ws), time.Now()})
-		default:
-			continue
-		}
-		delete(r.watched, pid)
 	}
 	r.mu.Unlock()
 	for _, c := range calls {
 		c.fn(c.status, c.at)
 	}
+}
+
+// reapShown reaps those that the kernel shows, and returns whether there is no other: one that
+// is not watched hides those behind it.
+func (r *Reaper) reapShown() (calls []call, all bool) {
+	for {
+		pid, err := peekZombie()
+		switch {
+		case errors.Is(err, syscall.EINTR):
+			continue
+		case err != nil:
+			return calls, false
+		case pid == 0:
+			return calls, true
+		}
+		if _, ok := r.watched[pid]; !ok {
+			return calls, false
+		}
+		c, ok := r.reap(pid)
+		if !ok {
+			return calls, false
+		}
+		calls = append(calls, c)
+	}
+}
+
+// reap reaps a watched process if it has ended. The caller holds the lock.
+func (r *Reaper) reap(pid int) (call, bool) {
+	fn := r.watched[pid]
+	if len(r.inspect) > 0 && hasEnded(pid) {
+		for _, inspect := range r.inspect {
+			inspect(pid)
+		}
+	}
+	var ws syscall.WaitStatus
+	got, err := wait4(pid, &ws)
+	switch {
+	case err != nil:
+		// It was our child when the watch began, so somebody else has
+		// taken its status. Better an exit with an unknown status than
+		// a client that waits for ever.
+		slog.Error("status of a watched process was taken", KeyPid, pid, KeyError, err)
+		delete(r.watched, pid)
+		return call{fn, unknownStatus, time.Now()}, true
+	case got != pid || !ended(ws):
+		return call{}, false
+	}
+	delete(r.watched, pid)
+	return call{fn, exitStatus(ws), time.Now()}, true
 }
 
 // unknownStatus is reported when a process ended and nobody knows how;

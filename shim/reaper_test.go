@@ -289,3 +289,46 @@ func TestReaper_Inspect_SeesTheZombieFirst(t *testing.T) {
 		}
 	}
 }
+
+// What nobody claims yet hides what is watched from who asks for any that has ended.
+func TestReaper_WatchedBehindAnOrphan_ReportsStatus(t *testing.T) {
+	r := NewReaper()
+	defer r.Close()
+	release := r.Hold()
+	defer release()
+	start := func(script string) int {
+		t.Helper()
+		cmd := exec.Command("/bin/sh", "-c", script)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return cmd.Process.Pid
+	}
+	unclaimed := start("exit 1")
+	deadline := time.Now().Add(10 * time.Second)
+	for !hasEnded(unclaimed) {
+		if time.Now().After(deadline) {
+			t.Fatal("it has not ended")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	const n = 5
+	ended := make(chan int, n)
+	for i := range n {
+		if err := r.Watch(start(fmt.Sprintf("exit %d", 10+i)), func(status int, _ time.Time) { ended <- status }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sum := 0
+	for range n {
+		select {
+		case status := <-ended:
+			sum += status
+		case <-time.After(10 * time.Second):
+			t.Fatal("a watched process that has ended is not told")
+		}
+	}
+	if want := 10 + 11 + 12 + 13 + 14; sum != want {
+		t.Errorf("the statuses add up to %d, want %d", sum, want)
+	}
+}
