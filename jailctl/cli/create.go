@@ -100,8 +100,9 @@ func newMaking(c *cli.Context) (*making, error) {
 
 // interruptible returns a context that the signals end by which users and
 // service managers give up. Without it they end the command half way, and what is
-// there is removed by delete, as after any death. It takes longer than the rest of
-// the command: so it is for those that may wait, for a hook or for a user's program.
+// there is removed by delete, as after any death. Each signal takes Go's runtime two
+// changes of threads: so it is for those that may wait, for a hook or for a user's
+// program.
 func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
 	return signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 }
