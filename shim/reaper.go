@@ -199,6 +199,9 @@ func (r *Reaper) reapWatched(told bool) {
 	calls, all := r.reapShown()
 	if !all || told && len(calls) == 0 {
 		for pid := range r.watched {
+			if len(r.inspect) > 0 && hasEnded(pid) {
+				r.look(pid)
+			}
 			if c, ok := r.reap(pid); ok {
 				calls = append(calls, c)
 			}
@@ -226,6 +229,7 @@ func (r *Reaper) reapShown() (calls []call, all bool) {
 		if _, ok := r.watched[pid]; !ok {
 			return calls, false
 		}
+		r.look(pid)
 		c, ok := r.reap(pid)
 		if !ok {
 			return calls, false
@@ -234,14 +238,16 @@ func (r *Reaper) reapShown() (calls []call, all bool) {
 	}
 }
 
+// look has a process that has ended looked at. The caller holds the lock.
+func (r *Reaper) look(pid int) {
+	for _, inspect := range r.inspect {
+		inspect(pid)
+	}
+}
+
 // reap reaps a watched process if it has ended. The caller holds the lock.
 func (r *Reaper) reap(pid int) (call, bool) {
 	fn := r.watched[pid]
-	if len(r.inspect) > 0 && hasEnded(pid) {
-		for _, inspect := range r.inspect {
-			inspect(pid)
-		}
-	}
 	var ws syscall.WaitStatus
 	got, err := wait4(pid, &ws)
 	switch {
