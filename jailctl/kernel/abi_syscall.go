@@ -14,10 +14,12 @@ const (
 	sysIoctl             = 54  // SYS_ioctl, sys/sys/syscall.h:63
 	sysExecve            = 59  // SYS_execve, sys/sys/syscall.h:68
 	sysUmask             = 60  // SYS_umask, sys/sys/syscall.h:69
+	sysMunmap            = 73  // SYS_munmap, sys/sys/syscall.h:82
 	sysSetgroups14       = 80  // SYS_freebsd14_setgroups, sys/sys/syscall.h:89; plain setgroups up to 14
 	sysFcntl             = 92  // SYS_fcntl, sys/sys/syscall.h:100
 	sysSocket            = 97  // SYS_socket, sys/sys/syscall.h:104
 	sysSetsid            = 147 // SYS_setsid, sys/sys/syscall.h:153
+	sysSysarch           = 165 // SYS_sysarch, sys/sys/syscall.h:167
 	sysSetrlimit         = 195 // SYS_setrlimit, sys/sys/syscall.h:189
 	sysSysctl            = 202 // SYS___sysctl, sys/sys/syscall.h:196
 	sysModfind           = 303 // SYS_modfind, sys/sys/syscall.h:254
@@ -50,3 +52,6 @@ const (
 	sysJailAttachJD      = 597 // SYS_jail_attach_jd, sys/sys/syscall.h:538; since 15.0
 	sysJailRemoveJD      = 598 // SYS_jail_remove_jd, sys/sys/syscall.h:539; since 15.0
 )
+
+// amd64SetFsbase is a command of sysarch(2): the address of a thread's local memory.
+const amd64SetFsbase = 129 // AMD64_SET_FSBASE, sys/x86/include/sysarch.h:58

@@ -36,6 +36,7 @@ var stages = map[string]func() error{
 	"credential":  stageCredential,
 	"descriptors": stageDescriptors,
 	"pid":         stagePid,
+	"long":        stageLong,
 	"cpus":        stageCPUs,
 	"terminal":    stageTerminal,
 }

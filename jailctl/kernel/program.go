@@ -33,7 +33,7 @@ func (s *Script) Find(name, cwd string, env []string) {
 		if !path.IsAbs(c) {
 			c = path.Join(cwd, c)
 		}
-		s.add(what, sysFstatat, number(atFDCWD), address(s.text(c)), address(s.scratch[:])).op = opFind
+		s.add(what, sysFstatat, number(atFDCWD), address(s.text(c)), address(s.memory().scratch[:])).op = opFind
 	}
 	s.add(what, 0).op = opFound
 }
@@ -73,7 +73,8 @@ func (s *Script) Exec(args, env []string) {
 		argv = append(argv, &s.text(a)[0])
 	}
 	st := s.add(fmt.Sprintf("exec %q", args[0]), sysExecve, argument{},
-		argument{p: unsafe.Pointer(unsafe.SliceData(append(argv, nil)))}, argument{p: unsafe.Pointer(unsafe.SliceData(append(envp, nil)))})
+		argument{p: unsafe.Pointer(unsafe.SliceData(inRoom(s, append(argv, nil))))},
+		argument{p: unsafe.Pointer(unsafe.SliceData(inRoom(s, append(envp, nil))))})
 	st.op = opExec
 }
 

@@ -22,15 +22,19 @@ import (
 //
 // The child answers on its control descriptor: once for [Script.Ready], and with
 // the step that failed, after which it ends with status [ScriptFailed].
+//
+// It has nothing of the caller's heap: nobody in a jail can read there what the caller
+// knows of others, and the caller does not copy a page of its memory at each first
+// write to it for as long as the child waits.
 type Script struct {
 	steps   []step
 	control int // in the child
 	open    int // how many descriptors are, the first ones
 	err     error
 
-	// What the child itself writes. Nothing of it is a pointer: the collector may
-	// have been at work during the fork.
-	scratch [statSize]byte // a struct stat, a byte that it reads, its answer
+	// What the child reads is in the room, which Fork gives back.
+	room  room
+	child *child
 }
 
 // ScriptFailed is the exit status of a child that could not do a step.
@@ -43,10 +47,9 @@ type step struct {
 	args  [6]argument
 	allow []syscall.Errno // are no failure
 	what  string          // it is, for the error
-	keep  []any           // what the arguments point to in a way that the collector does not see
 }
 
-// argument is a number, or the address of something.
+// argument is a number, or the address of something in the script's room.
 type argument struct {
 	n uintptr
 	p unsafe.Pointer
@@ -83,12 +86,15 @@ func pointer(b []byte) unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(b
 // address is that of the first byte of b, or none.
 func address(b []byte) argument { return argument{p: pointer(b)} }
 
-// text returns a string as the kernel reads it.
+// bytes is the address of a copy of b, or none.
+func (s *Script) bytes(b []byte) argument { return argument{p: pointer(inRoom(s, b))} }
+
+// text returns a string as the kernel reads it, in the script's room.
 func (s *Script) text(v string) []byte {
 	if strings.ContainsRune(v, 0) {
 		s.fail(fmt.Errorf("%q has a NUL character: %w", v, syscall.EINVAL))
 	}
-	return append([]byte(v), 0)
+	return inRoom(s, append([]byte(v), 0))
 }
 
 // Steps tells what the child does, in order.
@@ -109,7 +115,7 @@ func (s *Script) fail(err error) {
 // Title sets the arguments that process lists show.
 func (s *Script) Title(title string) {
 	b := s.text(title)
-	oid := []int32{ctlKern, kernProc, kernProcArgs, -1}
+	oid := inRoom(s, []int32{ctlKern, kernProc, kernProcArgs, -1})
 	st := s.add("set the title", sysSysctl, argument{p: unsafe.Pointer(&oid[0])}, number(len(oid)), argument{}, argument{}, address(b), number(len(b)))
 	// Kernels that do not know -1 leave the title as it was.
 	st.allow = []syscall.Errno{syscall.ESRCH}
@@ -184,7 +190,7 @@ func (s *Script) LoginClass(name string) {
 
 // Rlimit sets a resource limit, by a number of [RlimitNumbers].
 func (s *Script) Rlimit(resource int, r Rlimit) {
-	s.add(fmt.Sprintf("set resource limit %d", resource), sysSetrlimit, number(resource), address(encodeRlimit(r)))
+	s.add(fmt.Sprintf("set resource limit %d", resource), sysSetrlimit, number(resource), s.bytes(encodeRlimit(r)))
 }
 
 // Umask sets the mask for new files.
@@ -196,7 +202,7 @@ func (s *Script) Umask(mask int) { s.add("set the umask", sysUmask, number(mask)
 // Source: procctl(2) PROC_NO_NEW_PRIVS_CTL.
 func (s *Script) NoNewPrivs() {
 	s.add("forbid new privileges", sysProcctl, number(idPID), number(0), number(procNoNewPrivsCtl),
-		address(le.AppendUint32(nil, procNoNewPrivsEnable)))
+		s.bytes(le.AppendUint32(nil, procNoNewPrivsEnable)))
 }
 
 // User makes the child another user: all its user and group ids, and up to 1023
@@ -209,7 +215,7 @@ func (s *Script) User(uid, gid int, groups []int) {
 	if uid < 0 || int64(uid) > math.MaxUint32 {
 		s.fail(fmt.Errorf("user %d: %w", uid, syscall.EINVAL))
 	}
-	s.add("set groups", sysSetgroups14, number(len(b)/4), address(b))
+	s.add("set groups", sysSetgroups14, number(len(b)/4), s.bytes(b))
 	s.add(fmt.Sprintf("become group %d", gid), sysSetresgid, number(gid), number(gid), number(gid))
 	s.add(fmt.Sprintf("become user %d", uid), sysSetresuid, number(uid), number(uid), number(uid))
 }

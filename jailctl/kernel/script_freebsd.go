@@ -22,16 +22,26 @@ func runtimeAfterForkInChild()
 // for it, whatever becomes of it. The limit of open files is the caller's, which Go
 // raises at start, unless the script sets one.
 func (s *Script) Fork() (int, error) {
+	defer s.room.release()
+	c := s.compile()
 	if s.err != nil {
 		return 0, s.err
 	}
-	pid, errno := s.fork()
-	runtime.KeepAlive(s)
+	pid, errno := c.fork()
 	if errno != 0 {
 		return 0, newError("fork", "", errno)
 	}
 	return pid, nil
 }
+
+const (
+	// arenaSize is heapArenaBytes of the Go runtime on systems of 64 bits: what it maps
+	// for its heap at once, at a multiple of the size.
+	arenaSize = 64 << 20
+	// stackRoom is kept of it on both sides of where the stack is: a function that may
+	// not let it grow gets along with 800 bytes.
+	stackRoom = 16 << 10
+)
 
 // fork forks, and is the child. In it nothing may be allocated, no pointer stored,
 // no function called but the system call and those that need no stack of their own
@@ -39,15 +49,16 @@ func (s *Script) Fork() (int, error) {
 //
 //go:norace
 //go:noinline
-func (s *Script) fork() (int, syscall.Errno) {
+func (c *child) fork() (int, syscall.Errno) {
 	var (
-		control         = uintptr(s.control)
-		found           uintptr // the path of the program
-		missing         = syscall.ENOENT
-		st              *step
-		r, n, fd, digit uintptr
-		errno, allowed  syscall.Errno
-		text            *[len(PIDMark)]byte
+		control          = c.control
+		found            uintptr // the path of the program
+		missing          = syscall.ENOENT
+		st               *step
+		r, n, fd, digit  uintptr
+		low, high, arena uintptr // of the stack
+		errno, allowed   syscall.Errno
+		text             *[len(PIDMark)]byte
 	)
 	runtimeBeforeFork()
 	r, _, errno = syscall.RawSyscall6(sysFork, 0, 0, 0, 0, 0, 0)
@@ -56,8 +67,22 @@ func (s *Script) fork() (int, syscall.Errno) {
 		return int(r), errno
 	}
 	runtimeAfterForkInChild()
-	for i := range s.steps {
-		st, errno = &s.steps[i], 0
+	// Compiled code on amd64 reads from thread-local memory, which Go has in its heap,
+	// what it keeps in a register elsewhere. Here nothing uses what it reads.
+	if runtime.GOARCH == "amd64" {
+		_, _, _ = syscall.RawSyscall6(sysSysarch, amd64SetFsbase, uintptr(unsafe.Pointer(&c.local)), 0, 0, 0, 0)
+	}
+	// The stack is in an arena of the heap, of which the rest goes.
+	low = uintptr(unsafe.Pointer(&low)) &^ (stackRoom - 1)
+	high, arena = low+2*stackRoom, low&^(arenaSize-1)
+	if low -= stackRoom; low > arena {
+		_, _, _ = syscall.RawSyscall6(sysMunmap, arena, low-arena, 0, 0, 0, 0)
+	}
+	if high < arena+arenaSize {
+		_, _, _ = syscall.RawSyscall6(sysMunmap, high, arena+arenaSize-high, 0, 0, 0, 0)
+	}
+	for i := range c.steps {
+		st, errno = &c.steps[i], 0
 		switch st.op {
 		case opCall:
 			_, _, errno = syscall.RawSyscall6(st.trap, st.args[0].n+uintptr(st.args[0].p), st.args[1].n+uintptr(st.args[1].p),
@@ -88,7 +113,7 @@ func (s *Script) fork() (int, syscall.Errno) {
 			}
 			_, _, errno = syscall.RawSyscall6(st.trap, st.args[0].n, uintptr(st.args[1].p), uintptr(st.args[2].p), 0, 0, 0)
 			switch {
-			case errno == 0 && isProgram(&s.scratch):
+			case errno == 0 && isProgram(&c.scratch):
 				found = uintptr(st.args[1].p)
 			case errno == 0 || errno == syscall.EACCES:
 				missing = syscall.EACCES
@@ -99,11 +124,11 @@ func (s *Script) fork() (int, syscall.Errno) {
 				errno = missing
 			}
 		case opReady:
-			putAnswer((*[answerSize]byte)(s.scratch[:]), 0, st.op)
-			_, _, errno = syscall.RawSyscall6(sysWrite, control, uintptr(unsafe.Pointer(&s.scratch)), answerSize, 0, 0, 0)
+			putAnswer((*[answerSize]byte)(c.scratch[:]), 0, st.op)
+			_, _, errno = syscall.RawSyscall6(sysWrite, control, uintptr(unsafe.Pointer(&c.scratch)), answerSize, 0, 0, 0)
 		case opAwait:
 			for {
-				n, _, errno = syscall.RawSyscall6(sysRead, control, uintptr(unsafe.Pointer(&s.scratch)), 1, 0, 0, 0)
+				n, _, errno = syscall.RawSyscall6(sysRead, control, uintptr(unsafe.Pointer(&c.scratch)), 1, 0, 0, 0)
 				if errno != syscall.EINTR {
 					break
 				}
@@ -120,7 +145,7 @@ func (s *Script) fork() (int, syscall.Errno) {
 				if errno != 0 {
 					_, _, _ = syscall.RawSyscall6(sysExit, ScriptFailed, 0, 0, 0, 0, 0)
 				}
-				n, _, errno = syscall.RawSyscall6(sysRead, fd, uintptr(unsafe.Pointer(&s.scratch)), 1, 0, 0, 0)
+				n, _, errno = syscall.RawSyscall6(sysRead, fd, uintptr(unsafe.Pointer(&c.scratch)), 1, 0, 0, 0)
 				if errno == 0 && n == 1 {
 					control = fd
 					break
@@ -139,9 +164,9 @@ func (s *Script) fork() (int, syscall.Errno) {
 		if errno == 0 {
 			continue
 		}
-		putAnswer((*[answerSize]byte)(s.scratch[:]), errno, st.op)
+		putAnswer((*[answerSize]byte)(c.scratch[:]), errno, st.op)
 		// Nobody may be there to read it.
-		_, _, _ = syscall.RawSyscall6(sysWrite, control, uintptr(unsafe.Pointer(&s.scratch)), answerSize, 0, 0, 0)
+		_, _, _ = syscall.RawSyscall6(sysWrite, control, uintptr(unsafe.Pointer(&c.scratch)), answerSize, 0, 0, 0)
 		_, _, _ = syscall.RawSyscall6(sysWrite, control, uintptr(unsafe.Pointer(unsafe.StringData(st.what))), uintptr(len(st.what)), 0, 0, 0)
 		_, _, _ = syscall.RawSyscall6(sysExit, ScriptFailed, 0, 0, 0, 0, 0)
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -253,6 +254,64 @@ func TestScript_PIDMark(t *testing.T) {
 	if r := play(t, part{stdin: -1, stage: "pid", env: []string{"THE_PID=" + PIDMark}}); r.said != "true" || r.err != nil {
 		t.Errorf("got %+v", r)
 	}
+}
+
+// stageLong says how long its environment's variable is.
+func stageLong() error {
+	fmt.Print(len(os.Getenv("LONG")))
+	return nil
+}
+
+// What does not fit into one mapping gets another.
+func TestScript_LongEnvironment(t *testing.T) {
+	long := strings.Repeat("x", roomSize)
+	if r := play(t, part{stdin: -1, stage: "long", env: []string{"LONG=" + long}}); r.err != nil || r.said != fmt.Sprint(len(long)) {
+		t.Errorf("got %q, %v, want %d", r.said, r.err, len(long))
+	}
+}
+
+// A child that waits has no copy of the heap, in which are the secrets of others, and
+// which the parent would have to copy page by page.
+func TestScript_LetsGoOfTheHeap(t *testing.T) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := new(Script)
+	s.Descriptors([]int{0, 1, 2, pair[1]}, 3)
+	s.Ready()
+	s.Await()
+	pid, err := s.Fork()
+	unix.Close(pair[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	control := os.NewFile(uintptr(pair[0]), "control")
+	if err := ReadAnswer(control); err != nil {
+		t.Error(err)
+	}
+	if mine, its := virtual(t, os.Getpid()), virtual(t, pid); mine-its < arenaSize*3/4 {
+		t.Errorf("the child has %d MiB, its parent %d", its>>20, mine>>20)
+	}
+	control.Close()
+	var status syscall.WaitStatus
+	if _, err := syscall.Wait4(pid, &status, 0, nil); err != nil || status.ExitStatus() != ScriptFailed {
+		t.Errorf("it ended with %d, %v", status.ExitStatus(), err)
+	}
+}
+
+// virtual is the size of a process's address space in bytes.
+func virtual(t *testing.T, pid int) int {
+	t.Helper()
+	out, err := exec.Command("ps", "-o", "vsz=", "-p", strconv.Itoa(pid)).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(out)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n << 10
 }
 
 // A child that waits ends with the one that it waits for, and goes on for anybody

@@ -46,16 +46,14 @@ func (s *Script) Requests(requests []Request) {
 }
 
 func (s *Script) request(fd int, r *Request) {
-	data := append([]byte(nil), r.Data...)
-	var indirect []byte
+	data := inRoom(s, r.Data)
 	if r.Indirect != nil {
 		const size = int(unsafe.Sizeof(uintptr(0)))
 		if r.Offset < 0 || r.Offset+size > len(data) {
 			s.fail(fmt.Errorf("%s: an address at %d of %d bytes: %w", r.What, r.Offset, len(data), syscall.EINVAL))
 			return
 		}
-		indirect = append(indirect, r.Indirect...)
-		le.PutUint64(data[r.Offset:], uint64(uintptr(pointer(indirect))))
+		le.PutUint64(data[r.Offset:], uint64(uintptr(pointer(inRoom(s, r.Indirect)))))
 	}
 	var st *step
 	if r.Ioctl != 0 {
@@ -64,5 +62,5 @@ func (s *Script) request(fd int, r *Request) {
 		st = s.add(r.What, sysWrite, number(fd), address(data), number(len(data)))
 	}
 	// A request without the socket that it allows to be missing is none.
-	st.allow, st.keep = append(slices.Clone(r.Allow), syscall.EBADF), []any{indirect}
+	st.allow = append(slices.Clone(r.Allow), syscall.EBADF)
 }
