@@ -102,8 +102,11 @@ func newMaking(c *cli.Context) (*making, error) {
 // service managers give up. Without it they end the command half way, and what is
 // there is removed by delete, as after any death. Each signal takes Go's runtime two
 // changes of threads: so it is for those that may wait, for a hook or for a user's
-// program.
-func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
+// program. For others ctx itself is returned.
+func interruptible(ctx context.Context, waits bool) (context.Context, context.CancelFunc) {
+	if !waits {
+		return ctx, func() {}
+	}
 	return signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 }
 
@@ -117,11 +120,8 @@ func (p *Program) make(ctx context.Context, m *making) (_ *jailctl.Container, re
 	if err != nil {
 		return nil, err
 	}
-	if spec.Hooks != nil {
-		var stop context.CancelFunc
-		ctx, stop = interruptible(ctx)
-		defer stop()
-	}
+	ctx, stop := interruptible(ctx, spec.Hooks != nil)
+	defer stop()
 	terminal := spec.Process != nil && spec.Process.Terminal
 	if err := m.checkTerminal(terminal); err != nil {
 		return nil, err

@@ -103,7 +103,7 @@ func (p *Program) execute(ctx context.Context, k *jailctl.Container, spec *specs
 	if err != nil {
 		return err
 	}
-	ctx, stop := interruptible(ctx)
+	ctx, stop := interruptible(ctx, true)
 	defer stop()
 	child, err := k.ExecWith(ctx, &driver.ExecConfig{
 		Spec:     spec,

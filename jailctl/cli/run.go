@@ -36,7 +36,7 @@ func (p *Program) run(ctx context.Context, m *making, keep bool) error {
 	var k *jailctl.Container
 	var f *foreground
 	err := p.locked(m.id, func() error {
-		ctx, stop := interruptible(ctx)
+		ctx, stop := interruptible(ctx, true)
 		defer stop()
 		var err error
 		if k, err = p.make(ctx, m); err != nil {
@@ -83,11 +83,8 @@ func (p *Program) startCommand(ctx context.Context) cli.Command {
 				if err := startable(id, k); err != nil {
 					return err
 				}
-				if k.HasStartHooks() {
-					var stop context.CancelFunc
-					ctx, stop = interruptible(ctx)
-					defer stop()
-				}
+				ctx, stop := interruptible(ctx, k.HasStartHooks())
+				defer stop()
 				return start(ctx, k)
 			})
 		},
