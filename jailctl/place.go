@@ -45,7 +45,7 @@ func (k *Container) reserveNetwork(ctx context.Context) error {
 	if !n.Own() && len(n.Interfaces) == 0 && n.Interface == "" {
 		return nil
 	}
-	if err := rootsFolder.remember(k.rt); err != nil {
+	if err := rootsFolder.remember(ctx, k.rt); err != nil {
 		return err
 	}
 	m, err := k.rt.networks()

@@ -68,7 +68,7 @@ func (r *Runtime) remove(ctx context.Context, name string, st *State, point func
 			slog.Warn("hook failed after the container's end", "container", st.ID, "error", err)
 		}
 	}
-	return errors.Join(r.store.remove(name), rootsFolder.forget(r))
+	return errors.Join(r.store.remove(name), rootsFolder.forget(ctx, r))
 }
 
 // killInit kills an init that is not, or not yet, in a jail: its maker died

@@ -1,116 +1,91 @@
 package jailctl
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 
-	"golang.org/x/sys/unix"
+	"jailshim/netsetup/locked"
 )
 
 // roots remembers where else than below DefaultRoot and shims' state there are
-// containers with networks: gc must know them all. It is a folder of symbolic links,
-// each of which is there with its contents, or not at all.
+// containers with networks: gc must know them all. It is a folder with a file for each,
+// by the scope of its names, that holds the path.
 type roots string
 
 const rootsFolder roots = "/var/run/jailshim/roots"
 
-// path is the runtime's link; empty if it needs none.
-func (f roots) path(r *Runtime) string {
-	if r.config.Namespace != "" || r.config.Root == DefaultRoot {
-		return ""
-	}
-	return filepath.Join(string(f), r.scope())
-}
+// remembers reports whether the runtime's root is among those that are remembered.
+func (r *Runtime) remembers() bool { return r.config.Namespace == "" && r.config.Root != DefaultRoot }
 
 // remember writes down where the runtime keeps its containers. One of them has its
 // folder by then.
-func (f roots) remember(r *Runtime) error {
-	path := f.path(r)
-	if path == "" {
+func (f roots) remember(ctx context.Context, r *Runtime) error {
+	if !r.remembers() {
 		return nil
 	}
-	if err := os.MkdirAll(string(f), 0o700); err != nil {
-		return err
-	}
-	return f.locked(func() error {
-		err := os.Symlink(realPath(r.config.Root), path)
-		if errors.Is(err, fs.ErrExist) {
-			return nil
+	return f.change(ctx, func(files *locked.Folder) error {
+		var known string
+		if err := files.Read(r.scope(), &known); err != nil || known != "" {
+			return err
 		}
-		return err
+		return files.Write(r.scope(), realPath(r.config.Root))
 	})
 }
 
 // forget ends remember if the runtime has no container any more.
-func (f roots) forget(r *Runtime) error {
-	path := f.path(r)
-	if path == "" {
+func (f roots) forget(ctx context.Context, r *Runtime) error {
+	if !r.remembers() || !f.exist() {
 		return nil
 	}
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return f.locked(func() error {
+	return f.change(ctx, func(files *locked.Folder) error {
 		names, err := r.store.names()
 		if err != nil || len(names) > 0 {
 			return err
 		}
-		return gone(os.Remove(path))
+		return files.Remove(r.scope())
 	})
 }
 
 // list returns the roots. Those that are gone are forgotten.
-func (f roots) list() (all []string, err error) {
-	if _, err := os.Stat(string(f)); errors.Is(err, fs.ErrNotExist) {
+func (f roots) list(ctx context.Context) (all []string, err error) {
+	if !f.exist() {
 		return nil, nil
 	}
-	err = f.locked(func() error {
-		entries, err := os.ReadDir(string(f))
-		if err != nil {
-			return err
-		}
-		for _, e := range entries {
-			path := filepath.Join(string(f), e.Name())
-			root, err := os.Readlink(path)
-			if err != nil {
+	err = f.change(ctx, func(files *locked.Folder) error {
+		scopes, err := files.Names()
+		for _, scope := range scopes {
+			var root string
+			if err := files.Read(scope, &root); err != nil {
 				return err
 			}
 			if _, err := os.Stat(root); !errors.Is(err, fs.ErrNotExist) {
 				all = append(all, root)
-				continue
-			}
-			if err := gone(os.Remove(path)); err != nil {
+			} else if err := files.Remove(scope); err != nil {
 				return err
 			}
 		}
-		return nil
+		return err
 	})
 	return all, err
 }
 
-// locked calls do while no other process changes the folder.
-func (f roots) locked(do func() error) error {
-	d, err := os.Open(string(f))
+// change calls do while no other process changes the folder, which it makes.
+func (f roots) change(ctx context.Context, do func(*locked.Folder) error) error {
+	files, err := locked.Open(string(f))
 	if err != nil {
 		return err
 	}
-	defer d.Close()
-	if err := flock(d, unix.LOCK_EX); err != nil {
-		return &os.PathError{Op: "lock", Path: string(f), Err: err}
-	}
-	return do()
+	return files.Do(ctx, func() error { return do(files) })
 }
 
-// gone is the error of a removal, unless there was nothing.
-func gone(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
+// exist reports whether any root was ever remembered.
+func (f roots) exist() bool {
+	_, err := os.Stat(string(f))
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // OtherRoots returns the roots, other than DefaultRoot and those of shims, below which
 // there may be containers with networks. Roots that are gone are forgotten.
-func OtherRoots() ([]string, error) { return rootsFolder.list() }
+func OtherRoots(ctx context.Context) ([]string, error) { return rootsFolder.list(ctx) }

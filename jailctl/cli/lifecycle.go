@@ -166,7 +166,7 @@ func (p *Program) collect(ctx context.Context, base string, dry bool) error {
 
 // collectNetworks gives back what no container of the machine has of the networks.
 func (p *Program) collectNetworks(ctx context.Context, base string) error {
-	roots, err := jailctl.OtherRoots()
+	roots, err := jailctl.OtherRoots(ctx)
 	if err != nil {
 		return err
 	}
