@@ -265,13 +265,16 @@ func TestRuntime_UnknownRuleset_Refused(t *testing.T) {
 
 func TestRuntime_InitEnds_EverythingElseIsKilled(t *testing.T) {
 	rt := newRuntime(t)
-	l := rt.create(t, "tree", spec("sh", "-c", "(trap '' TERM HUP; sleep 1000 & sleep 1000) & sleep 1; exit 3"))
+	l := rt.create(t, "tree", spec("sh", "-c", "(trap '' TERM HUP; sleep 1000 & sleep 1000) & sleep 3; exit 3"))
 	l.start()
 	x, err := l.Exec(context.Background(), &driver.ExecConfig{ID: "x", Spec: &specs.Process{Args: []string{"/rescue/sleep", "1000"}, Cwd: "/"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	pids, err := l.Pids(context.Background())
+	for end := time.Now().Add(2 * time.Second); err == nil && len(pids) < 4 && time.Now().Before(end); pids, err = l.Pids(context.Background()) {
+		time.Sleep(10 * time.Millisecond) // they are being made
+	}
 	if err != nil || len(pids) < 4 || !slices.Contains(pids, x.Pid) {
 		t.Errorf("processes %v, %v; want the init, its children and %d", pids, err, x.Pid)
 	}
