@@ -15,7 +15,9 @@ import (
 
 	"github.com/containerd/errdefs"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
+	"jailshim/internal/wholefile"
 	"jailshim/jailctl/kernel"
 )
 
@@ -103,11 +105,7 @@ func (k *Container) save() error {
 // write replaces the state on disk. It is not synced: what it describes does not
 // outlive a crash of the machine either.
 func (s store) write(name string, b []byte) error {
-	file := filepath.Join(s.folder(name), stateFile)
-	if err := os.WriteFile(file+".new", b, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(file+".new", file)
+	return wholefile.Write(filepath.Join(s.folder(name), stateFile), b, 0o600)
 }
 
 // reserve makes the container's folder. One that is there already is an error
@@ -164,16 +162,19 @@ func (s store) names() ([]string, error) {
 // never a tree.
 func (s store) remove(name string) error {
 	dir := s.folder(name)
-	for _, f := range []string{
-		s.goSocket(name), filepath.Join(dir, resolverFile),
-		filepath.Join(dir, rootFolder), filepath.Join(dir, stateFile+".new"), filepath.Join(dir, stateFile),
+	for _, part := range []struct {
+		path   string
+		remove func(path string) error
+	}{
+		{s.goSocket(name), unix.Unlink},
+		{filepath.Join(dir, resolverFile), unix.Unlink},
+		{filepath.Join(dir, rootFolder), unix.Rmdir},
+		{filepath.Join(dir, stateFile), wholefile.Remove},
+		{dir, unix.Rmdir},
 	} {
-		if err := os.Remove(f); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+		if err := part.remove(part.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove %s: %w", part.path, err)
 		}
-	}
-	if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"jailshim/internal/wholefile"
 	"jailshim/options"
 )
 
@@ -60,24 +61,12 @@ func (r *record) write(stateDir string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	if err := os.WriteFile(path+tempSuffix, b, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(path+tempSuffix, path)
+	return wholefile.Write(path, b, 0o600)
 }
-
-// tempSuffix ends the name of a record that is being written.
-const tempSuffix = ".new"
 
 // remove deletes the record. One that is gone is not an error.
 func (r *record) remove(stateDir string) error {
-	path := recordPath(stateDir, r.Namespace, r.ID)
-	err := os.Remove(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
-	os.Remove(path + tempSuffix) // of a write that was killed
-	return err
+	return wholefile.Remove(recordPath(stateDir, r.Namespace, r.ID))
 }
 
 // readRecord returns a record, or an error wrapping fs.ErrNotExist.

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+
+	"jailshim/internal/wholefile"
 )
 
 // Two namespaces may use one id, and a namespace may look like the beginning of
@@ -63,7 +65,7 @@ func TestRecord_HalfWritten_IsRemovedToo(t *testing.T) {
 	if err := r.write(dir); err != nil {
 		t.Fatal(err)
 	}
-	tmp := recordPath(dir, "ns", "c") + tempSuffix
+	tmp := recordPath(dir, "ns", "c") + wholefile.Suffix
 	if err := os.WriteFile(tmp, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -10,15 +10,15 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"jailshim/internal/wholefile"
 )
 
 const (
 	lockName = "lock"
 	suffix   = ".json"
-	tempName = ".new"
 )
 
 // Folder is a folder of files with a lock.
@@ -122,27 +122,12 @@ func (f *Folder) Write(name string, v any) error {
 	if err != nil {
 		return err
 	}
-	return f.Replace(name+suffix, append(b, '\n'), 0o600)
-}
-
-// Replace replaces a file by its whole name. The caller holds the lock.
-func (f *Folder) Replace(name string, contents []byte, mode fs.FileMode) error {
-	temp := f.Path(tempName)
-	if err := os.WriteFile(temp, contents, mode); err != nil {
-		return err
-	}
-	if err := os.Rename(temp, f.Path(name)); err != nil {
-		return err
-	}
-	return nil
+	return wholefile.Write(f.Path(name+suffix), append(b, '\n'), 0o600)
 }
 
 // Remove removes the file of a name; none is no error. The caller holds the lock.
 func (f *Folder) Remove(name string) error {
-	if err := os.Remove(f.Path(name + suffix)); err != nil && !errors.Is(err, syscall.ENOENT) {
-		return err
-	}
-	return nil
+	return wholefile.Remove(f.Path(name + suffix))
 }
 
 // Names returns the names of the files, sorted.
