@@ -434,23 +434,3 @@ func TestScript_ManyAtOnce(t *testing.T) {
 		}
 	}
 }
-
-func TestScript_BadInput(t *testing.T) {
-	for name, steps := range map[string]func(*Script){
-		"NUL in a path":     func(s *Script) { s.Chdir("/a\x00b") },
-		"NUL in a variable": func(s *Script) { s.Exec([]string{"x"}, []string{"A=\x00"}) },
-		"long login class":  func(s *Script) { s.LoginClass(strings.Repeat("x", loginClassSize)) },
-		"negative user":     func(s *Script) { s.User(-1, 0, nil) },
-		"negative group":    func(s *Script) { s.User(0, -1, nil) },
-		"too many groups":   func(s *Script) { s.User(0, 0, make([]int, maxGroups)) },
-		"address beyond the data": func(s *Script) {
-			s.Requests([]Request{{Domain: unix.AF_INET, Ioctl: 1, Data: make([]byte, 8), Indirect: []byte{1}, Offset: 1}})
-		},
-	} {
-		s := new(Script)
-		steps(s)
-		if pid, err := s.Fork(); err == nil {
-			t.Errorf("%s: process %d was forked", name, pid)
-		}
-	}
-}

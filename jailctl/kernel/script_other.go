@@ -2,5 +2,12 @@
 
 package kernel
 
-// Fork returns [ErrUnsupported].
-func (s *Script) Fork() (int, error) { return 0, ErrUnsupported }
+// Fork returns what is wrong with the script, or else [ErrUnsupported].
+func (s *Script) Fork() (int, error) {
+	defer s.room.release()
+	s.compile()
+	if s.err != nil {
+		return 0, s.err
+	}
+	return 0, ErrUnsupported
+}

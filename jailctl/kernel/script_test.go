@@ -133,3 +133,58 @@ func stringAt(a argument) string {
 	}
 	return string(b)
 }
+
+func TestScript_BadInput(t *testing.T) {
+	for name, steps := range map[string]func(*Script){
+		"NUL in a path":     func(s *Script) { s.Chdir("/a\x00b") },
+		"NUL in a variable": func(s *Script) { s.Exec([]string{"x"}, []string{"A=\x00"}) },
+		"long login class":  func(s *Script) { s.LoginClass(strings.Repeat("x", loginClassSize)) },
+		"negative user":     func(s *Script) { s.User(-1, 0, nil) },
+		"negative group":    func(s *Script) { s.User(0, -1, nil) },
+		"too many groups":   func(s *Script) { s.User(0, 0, make([]int, maxGroups)) },
+		"address beyond the data": func(s *Script) {
+			s.Requests([]Request{{Domain: 2, Ioctl: 1, Data: make([]byte, 8), Indirect: []byte{1}, Offset: 1}})
+		},
+	} {
+		s := new(Script)
+		steps(s)
+		if pid, err := s.Fork(); err == nil || errors.Is(err, ErrUnsupported) {
+			t.Errorf("%s: process %d, %v", name, pid, err)
+		}
+	}
+}
+
+// Memory for a child is aligned, zeroed and apart, however much there is of it.
+func TestRoom(t *testing.T) {
+	var r room
+	var all [][]byte
+	for _, size := range []int{1, 16, 17, roomSize, 3 * roomSize, 8} {
+		b, err := r.take(size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at := uintptr(pointer(b)); len(b) < size || at%16 != 0 {
+			t.Errorf("%d bytes at %#x, want %d", len(b), at, size)
+		}
+		for i := range b {
+			if b[i] != 0 {
+				t.Fatalf("byte %d of %d is %d", i, size, b[i])
+			}
+			b[i] = byte(len(all) + 1)
+		}
+		all = append(all, b)
+	}
+	for i, b := range all {
+		if b[0] != byte(i+1) || b[len(b)-1] != byte(i+1) {
+			t.Errorf("piece %d has bytes of another", i)
+		}
+	}
+	if len(r.mappings) != 4 {
+		t.Errorf("%d mappings, want 4", len(r.mappings))
+	}
+	r.release()
+	if b, err := r.take(1); err != nil || len(r.mappings) != 1 {
+		t.Errorf("after release: %d bytes, %v, %d mappings", len(b), err, len(r.mappings))
+	}
+	r.release()
+}
