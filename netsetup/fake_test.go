@@ -33,6 +33,8 @@ type machine struct {
 	// refuse is asked before each call; kill after it.
 	refuse func(n int, c link.Call) error
 	kill   func(n int)
+	// listing is called before and after each list of the interfaces.
+	listing func(done bool)
 }
 
 type fakeInterface struct {
@@ -251,6 +253,10 @@ func (m *machine) removeJail(jid int) {
 }
 
 func (m *machine) List() ([]link.Interface, error) {
+	if m.listing != nil {
+		m.listing(false)
+		defer m.listing(true)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	var list []link.Interface

@@ -263,3 +263,56 @@ func TestGC_SparesTheLiving(t *testing.T) {
 		t.Errorf("a second GC: %v, %v", left, err)
 	}
 }
+
+// An owner that gives its network back between the looks that GC takes, and one that has
+// it again by the second look, have left nothing.
+func TestGC_OwnerGoesMeanwhile_NothingIsLeftOver(t *testing.T) {
+	for name, back := range map[string]bool{"gone": false, "back": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, "")
+			attach := func() *Attachment {
+				a, err := w.Reserve(t.Context(), request("web"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := w.Attach(t.Context(), a, 1); err != nil {
+					t.Fatal(err)
+				}
+				return a
+			}
+			a := attach()
+			var looks int
+			listing := func(done bool) {
+				if done {
+					looks++
+				}
+				switch {
+				case looks == 1 && done:
+					if err := w.Detach(t.Context(), a); err != nil {
+						t.Error(err)
+					}
+				case looks == 1 && back:
+					a = attach()
+				}
+			}
+			var hook func(bool)
+			hook = func(done bool) {
+				w.machine.listing = nil // what it does lists too
+				listing(done)
+				w.machine.listing = hook
+			}
+			w.machine.listing = hook
+			left, err := w.GC(t.Context(), func(string) bool { return true })
+			w.machine.listing = nil
+			if err != nil || len(left) != 0 {
+				t.Errorf("removed %v, %v", left, err)
+			}
+			if looks != 2 {
+				t.Errorf("%d looks, want 2", looks)
+			}
+			if there := slices.Contains(w.machine.names(), a.HostEnd); there != back {
+				t.Errorf("the interface is there: %v, want %v", there, back)
+			}
+		})
+	}
+}

@@ -123,15 +123,12 @@ func (g *collection) attachment(ctx context.Context, l *lease.Lease, claims []po
 // interfaces destroys those with our names that belong to no lease, and those that
 // never got their name.
 func (g *collection) interfaces(ctx context.Context, list []link.Interface, leases []lease.Lease) {
-	owned := make(map[string]bool)
-	for _, l := range leases {
-		owned[g.hostEnd(l.Owner, l.Network)] = true
+	orphans, err := g.stillOrphans(ctx, g.orphans(list, leases))
+	if err != nil {
+		g.errs = append(g.errs, err)
 	}
-	for _, i := range list {
-		digits, ours := strings.CutPrefix(i.Name, g.options.Prefix)
-		if ours && len(digits) == hashDigits && strings.Trim(digits, "0123456789abcdef") == "" && !owned[i.Name] {
-			g.note(Leftover{Kind: "interface", Name: i.Name}, g.system.Run([]link.Call{link.Destroy(i.Name)}))
-		}
+	for _, name := range orphans {
+		g.note(Leftover{Kind: "interface", Name: name}, g.system.Run([]link.Call{link.Destroy(name)}))
 	}
 	if !slices.ContainsFunc(list, func(i link.Interface) bool { return isFresh(&i) }) {
 		return
@@ -143,6 +140,38 @@ func (g *collection) interfaces(ctx context.Context, list []link.Interface, leas
 	for _, name := range swept {
 		g.note(Leftover{Kind: "interface", Name: name}, nil)
 	}
+}
+
+// orphans returns the names of interfaces that are ours by their name, and belong to no
+// lease.
+func (g *collection) orphans(list []link.Interface, leases []lease.Lease) []string {
+	owned := make(map[string]bool)
+	for _, l := range leases {
+		owned[g.hostEnd(l.Owner, l.Network)] = true
+	}
+	var names []string
+	for _, i := range list {
+		digits, ours := strings.CutPrefix(i.Name, g.options.Prefix)
+		if ours && len(digits) == hashDigits && strings.Trim(digits, "0123456789abcdef") == "" && !owned[i.Name] {
+			names = append(names, i.Name)
+		}
+	}
+	return names
+}
+
+// stillOrphans returns those that are orphans when one looks again: an owner may have
+// given back its interface and then its lease between two looks, and come back since.
+func (g *collection) stillOrphans(ctx context.Context, names []string) ([]string, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	list, listErr := g.system.List()
+	leases, leaseErr := g.leases.List(ctx, "")
+	if err := errors.Join(listErr, leaseErr); err != nil {
+		return nil, err
+	}
+	now := g.orphans(list, leases)
+	return slices.DeleteFunc(names, func(name string) bool { return !slices.Contains(now, name) }), nil
 }
 
 // registries drops ports and names of owners that have no lease any more.
@@ -202,18 +231,34 @@ func (g *collection) rules(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	first, err := g.orphanRules(ctx, driver)
+	if err != nil || len(first) == 0 {
+		return err
+	}
+	// As with interfaces, what is one at a second look is one.
+	entries, err := g.orphanRules(ctx, driver)
+	for _, e := range entries {
+		if slices.ContainsFunc(first, func(f firewall.Entry) bool { return f.ID == e.ID }) {
+			g.note(Leftover{Kind: "rules", Name: e.ID}, driver.Remove(ctx, e))
+		}
+	}
+	return err
+}
+
+// orphanRules returns what a driver has for no lease and no network.
+func (g *collection) orphanRules(ctx context.Context, driver firewall.Driver) ([]firewall.Entry, error) {
 	// Entries before what they belong to, which is there first.
 	entries, err := driver.List(ctx)
 	if err != nil || len(entries) == 0 {
-		return err
+		return nil, err
 	}
 	leases, err := g.leases.List(ctx, "")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	made, err := g.networks.Names()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	owned := make(map[string]bool)
 	for _, l := range leases {
@@ -222,10 +267,5 @@ func (g *collection) rules(ctx context.Context, name string) error {
 	for _, n := range made {
 		owned[firewall.ID(n, "")] = true
 	}
-	for _, e := range entries {
-		if !owned[e.ID] {
-			g.note(Leftover{Kind: "rules", Name: e.ID}, driver.Remove(ctx, e))
-		}
-	}
-	return nil
+	return slices.DeleteFunc(entries, func(e firewall.Entry) bool { return owned[e.ID] }), nil
 }
