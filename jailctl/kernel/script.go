@@ -23,9 +23,10 @@ import (
 // The child answers on its control descriptor: once for [Script.Ready], and with
 // the step that failed, after which it ends with status [ScriptFailed].
 //
-// It has nothing of the caller's heap: nobody in a jail can read there what the caller
-// knows of others, and the caller does not copy a page of its memory at each first
-// write to it for as long as the child waits.
+// It lets go of the arena of Go's heap that its stack is in, but for 48 KiB around it; that
+// is all of the heap of a caller that has less than 64 MiB. So root in a jail finds little
+// there of what the caller knows of others, and the caller does not have to copy a page
+// at each first write to it for as long as the child waits.
 type Script struct {
 	steps   []step
 	control int // in the child

@@ -22,7 +22,7 @@ func runtimeAfterForkInChild()
 // for it, whatever becomes of it. The limit of open files is the caller's, which Go
 // raises at start, unless the script sets one.
 func (s *Script) Fork() (int, error) {
-	defer s.room.release()
+	defer s.done()
 	c := s.compile()
 	if s.err != nil {
 		return 0, s.err

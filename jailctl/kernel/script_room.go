@@ -35,7 +35,8 @@ func (r *room) take(size int) ([]byte, error) {
 	return b, nil
 }
 
-// release gives all of it back. Nothing of it may be used any more.
+// release gives all of it back. Nothing of it may be used any more, and no pointer to it
+// be left: its addresses may become the heap's.
 func (r *room) release() {
 	for _, b := range r.mappings {
 		// It fails only for what is no mapping.
@@ -76,6 +77,12 @@ func inRoom[T any](s *Script, list []T) []T {
 func (s *Script) string(v string) string {
 	b := inRoom(s, []byte(v))
 	return unsafe.String(unsafe.SliceData(b), len(b))
+}
+
+// done gives back what was for the child.
+func (s *Script) done() {
+	s.steps, s.child = nil, nil
+	s.room.release()
 }
 
 // memory returns what will be the child's.
