@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/signal"
 	"path/filepath"
 	"strconv"
@@ -14,6 +13,7 @@ import (
 	"github.com/urfave/cli"
 
 	"jailshim/driver"
+	"jailshim/internal/wholefile"
 	"jailshim/jailctl"
 	"jailshim/jailctl/plan"
 )
@@ -197,13 +197,7 @@ func (h *handover) handOver(socket *consoleSocket, init driver.Process) error {
 // writePid writes a pid file in one step: who waits for it must not read half of
 // it.
 func writePid(path string, pid int) error {
-	temp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tmp")
-	err := os.WriteFile(temp, []byte(strconv.Itoa(pid)), 0o644)
-	if err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		os.Remove(temp)
+	if err := wholefile.Write(path, []byte(strconv.Itoa(pid)), 0o644); err != nil {
 		return fmt.Errorf("pid file: %w", err)
 	}
 	return nil
