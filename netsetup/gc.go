@@ -123,7 +123,14 @@ func (g *collection) attachment(ctx context.Context, l *lease.Lease, claims []po
 // interfaces destroys those with our names that belong to no lease, and those that
 // never got their name.
 func (g *collection) interfaces(ctx context.Context, list []link.Interface, leases []lease.Lease) {
-	orphans, err := g.stillOrphans(ctx, g.orphans(list, leases))
+	orphans, err := lookAgain(g.orphans(list, leases), func() ([]string, error) {
+		list, listErr := g.system.List()
+		leases, leaseErr := g.leases.List(ctx, "")
+		if err := errors.Join(listErr, leaseErr); err != nil {
+			return nil, err
+		}
+		return g.orphans(list, leases), nil
+	})
 	if err != nil {
 		g.errs = append(g.errs, err)
 	}
@@ -159,19 +166,14 @@ func (g *collection) orphans(list []link.Interface, leases []lease.Lease) []stri
 	return names
 }
 
-// stillOrphans returns those that are orphans when one looks again: an owner may have
-// given back its interface and then its lease between two looks, and come back since.
-func (g *collection) stillOrphans(ctx context.Context, names []string) ([]string, error) {
-	if len(names) == 0 {
+// lookAgain returns those orphans that are ones at a second look too: an owner may have
+// given back what it had and then its lease between two looks, and come back since.
+func lookAgain[T comparable](orphans []T, look func() ([]T, error)) ([]T, error) {
+	if len(orphans) == 0 {
 		return nil, nil
 	}
-	list, listErr := g.system.List()
-	leases, leaseErr := g.leases.List(ctx, "")
-	if err := errors.Join(listErr, leaseErr); err != nil {
-		return nil, err
-	}
-	now := g.orphans(list, leases)
-	return slices.DeleteFunc(names, func(name string) bool { return !slices.Contains(now, name) }), nil
+	now, err := look()
+	return slices.DeleteFunc(now, func(o T) bool { return !slices.Contains(orphans, o) }), err
 }
 
 // registries drops ports and names of owners that have no lease any more.
@@ -231,16 +233,14 @@ func (g *collection) rules(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	first, err := g.orphanRules(ctx, driver)
-	if err != nil || len(first) == 0 {
+	look := func() ([]firewall.Entry, error) { return g.orphanRules(ctx, driver) }
+	orphans, err := look()
+	if err != nil {
 		return err
 	}
-	// As with interfaces, what is one at a second look is one.
-	entries, err := g.orphanRules(ctx, driver)
-	for _, e := range entries {
-		if slices.ContainsFunc(first, func(f firewall.Entry) bool { return f.ID == e.ID }) {
-			g.note(Leftover{Kind: "rules", Name: e.ID}, driver.Remove(ctx, e))
-		}
+	orphans, err = lookAgain(orphans, look)
+	for _, e := range orphans {
+		g.note(Leftover{Kind: "rules", Name: e.ID}, driver.Remove(ctx, e))
 	}
 	return err
 }
