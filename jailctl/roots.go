@@ -36,8 +36,8 @@ func (f roots) remember(ctx context.Context, r *Runtime) error {
 
 // forget ends remember if the runtime has no container any more.
 func (f roots) forget(ctx context.Context, r *Runtime) error {
-	if !r.remembers() || !f.exist() {
-		return nil
+	if !r.remembers() || !locked.Has(string(f), r.scope()) {
+		return nil // most have no networks
 	}
 	return f.change(ctx, func(files *locked.Folder) error {
 		names, err := r.store.names()
@@ -50,7 +50,7 @@ func (f roots) forget(ctx context.Context, r *Runtime) error {
 
 // list returns the roots. Those that are gone are forgotten.
 func (f roots) list(ctx context.Context) (all []string, err error) {
-	if !f.exist() {
+	if _, err := os.Stat(string(f)); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	err = f.change(ctx, func(files *locked.Folder) error {
@@ -78,12 +78,6 @@ func (f roots) change(ctx context.Context, do func(*locked.Folder) error) error 
 		return err
 	}
 	return files.Do(ctx, func() error { return do(files) })
-}
-
-// exist reports whether any root was ever remembered.
-func (f roots) exist() bool {
-	_, err := os.Stat(string(f))
-	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // OtherRoots returns the roots, other than DefaultRoot and those of shims, below which

@@ -32,6 +32,13 @@ func Open(dir string) (*Folder, error) {
 	return &Folder{dir: dir}, nil
 }
 
+// Has reports whether the folder dir, which need not be there, has a file of a name. It
+// needs no lock.
+func Has(dir, name string) bool {
+	_, err := os.Stat(filepath.Join(dir, name+suffix))
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
 // Path returns the path of a name in the folder.
 func (f *Folder) Path(name string) string { return filepath.Join(f.dir, name) }
 

@@ -50,6 +50,9 @@ func TestReadWriteRemove(t *testing.T) {
 	if err := f.Write("x", 8); err != nil {
 		t.Fatal(err)
 	}
+	if !Has(f.Path("."), "x") || Has(f.Path("."), "y") || Has(f.Path("none"), "x") {
+		t.Error("there is one file, x")
+	}
 	if err := f.Read("x", &v); err != nil || v != 8 {
 		t.Errorf("got %d, %v", v, err)
 	}
