@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -303,15 +302,11 @@ func TestScript_LetsGoOfTheHeap(t *testing.T) {
 // virtual is the size of a process's address space in bytes.
 func virtual(t *testing.T, pid int) int {
 	t.Helper()
-	out, err := exec.Command("ps", "-o", "vsz=", "-p", strconv.Itoa(pid)).Output()
+	p, err := ProcessByID(pid)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := strconv.Atoi(strings.TrimSpace(string(out)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n << 10
+	return int(p.VSize)
 }
 
 // A child that waits ends with the one that it waits for, and goes on for anybody
