@@ -17,7 +17,7 @@ import (
 const Suffix = ".new"
 
 // Write replaces the file at path, or makes it with the mode, less the umask. Two
-// processes must not write the same one at the same time. Errors are of type
+// processes must not write the same one at the same time. Errors wrap an
 // [*os.PathError] or [*os.LinkError]; the file is as it was then.
 func Write(path string, contents []byte, mode os.FileMode) error {
 	temp := path + Suffix
