@@ -14,7 +14,6 @@ const (
 	sysIoctl             = 54  // SYS_ioctl, sys/sys/syscall.h:63
 	sysExecve            = 59  // SYS_execve, sys/sys/syscall.h:68
 	sysUmask             = 60  // SYS_umask, sys/sys/syscall.h:69
-	sysMunmap            = 73  // SYS_munmap, sys/sys/syscall.h:82
 	sysSetgroups14       = 80  // SYS_freebsd14_setgroups, sys/sys/syscall.h:89; plain setgroups up to 14
 	sysFcntl             = 92  // SYS_fcntl, sys/sys/syscall.h:100
 	sysSocket            = 97  // SYS_socket, sys/sys/syscall.h:104
@@ -22,11 +21,14 @@ const (
 	sysSysarch           = 165 // SYS_sysarch, sys/sys/syscall.h:167
 	sysSetrlimit         = 195 // SYS_setrlimit, sys/sys/syscall.h:189
 	sysSysctl            = 202 // SYS___sysctl, sys/sys/syscall.h:196
+	sysMinherit          = 250 // SYS_minherit, sys/sys/syscall.h:230
 	sysModfind           = 303 // SYS_modfind, sys/sys/syscall.h:254
 	sysKldload           = 304 // SYS_kldload, sys/sys/syscall.h:255
 	sysSetresuid         = 311 // SYS_setresuid, sys/sys/syscall.h:262
 	sysSetresgid         = 312 // SYS_setresgid, sys/sys/syscall.h:263
+	sysSigprocmask       = 340 // SYS_sigprocmask, sys/sys/syscall.h:291
 	sysNmount            = 378 // SYS_nmount, sys/sys/syscall.h:328
+	sysSigaction         = 416 // SYS_sigaction, sys/sys/syscall.h:365
 	sysJailAttach        = 436 // SYS_jail_attach, sys/sys/syscall.h:382
 	sysCpusetSetid       = 485 // SYS_cpuset_setid, sys/sys/syscall.h:427
 	sysCpusetGetaffinity = 487 // SYS_cpuset_getaffinity, sys/sys/syscall.h:429
@@ -53,5 +55,11 @@ const (
 	sysJailRemoveJD      = 598 // SYS_jail_remove_jd, sys/sys/syscall.h:539; since 15.0
 )
 
-// amd64SetFsbase is a command of sysarch(2): the address of a thread's local memory.
-const amd64SetFsbase = 129 // AMD64_SET_FSBASE, sys/x86/include/sysarch.h:58
+// amd64GetFsbase is a command of sysarch(2): the end of a thread's local memory.
+const amd64GetFsbase = 128 // AMD64_GET_FSBASE, sys/x86/include/sysarch.h:57
+
+// What a child gets of its parent's memory, minherit(2).
+const (
+	inheritCopy = 1 // INHERIT_COPY, sys/sys/mman.h:43
+	inheritNone = 2 // INHERIT_NONE, sys/sys/mman.h:44
+)

@@ -34,6 +34,7 @@ var stages = map[string]func() error{
 	"parent":      stageParent,
 	"wait":        func() error { return ready("waiting") },
 	"credential":  stageCredential,
+	"title":       stageTitle,
 	"descriptors": stageDescriptors,
 	"pid":         stagePid,
 	"long":        stageLong,

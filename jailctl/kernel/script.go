@@ -23,10 +23,10 @@ import (
 // The child answers on its control descriptor: once for [Script.Ready], and with
 // the step that failed, after which it ends with status [ScriptFailed].
 //
-// It lets go of the arena of Go's heap that its stack is in, but for 48 KiB around it; that
-// is all of the heap of a caller that has less than 64 MiB. So root in a jail finds little
-// there of what the caller knows of others, and the caller does not have to copy a page
-// at each first write to it for as long as the child waits.
+// It inherits none of Go's heap but a few pages around its stack. So root in a jail finds
+// little there of what the caller knows of others, and the kernel need not make the caller's
+// memory one that is copied on the next write, which would cost it a fault for each page
+// that it goes on using.
 type Script struct {
 	steps   []step
 	control int // in the child

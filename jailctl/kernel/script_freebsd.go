@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"os"
 	"runtime"
 	"syscall"
 	"unsafe"
@@ -15,72 +16,135 @@ func runtimeBeforeFork()
 //go:linkname runtimeAfterFork syscall.runtime_AfterFork
 func runtimeAfterFork()
 
-//go:linkname runtimeAfterForkInChild syscall.runtime_AfterForkInChild
-func runtimeAfterForkInChild()
-
 // Fork makes a child that does the script, and returns its pid. The caller waits
 // for it, whatever becomes of it. The limit of open files is the caller's, which Go
 // raises at start, unless the script sets one.
 func (s *Script) Fork() (int, error) {
 	defer s.done()
-	c := s.compile()
+	c, own := s.compile(), &inRoom(s, make([]thread, 1))[0]
 	if s.err != nil {
 		return 0, s.err
 	}
-	pid, errno := c.fork()
+	shared := []span{around(uintptr(unsafe.Pointer(&image)), imageRoom)}
+	for _, m := range s.room.mappings {
+		shared = append(shared, span{uintptr(pointer(m)), uintptr(len(m))})
+	}
+	// No other child may be made while hardly any memory is inherited.
+	syscall.ForkLock.Lock()
+	defer syscall.ForkLock.Unlock()
+	pid, errno := c.fork(own, belowArguments(), shared)
 	if errno != 0 {
 		return 0, newError("fork", "", errno)
 	}
 	return pid, nil
 }
 
+// thread is the state of the thread that becomes the child. It is in the script's room.
+type thread struct {
+	blocked            sigset    // signals
+	handled, unhandled sigaction // what is done with one, and what will be
+	local              uintptr   // the end of its local memory
+}
+
+// span is a piece of memory.
+type span struct{ start, size uintptr }
+
+// around returns what is up to room bytes before and after an address.
+//
+//go:nosplit
+func around(address, room uintptr) span {
+	start := address - min(address, room)
+	return span{start, address + room - start}
+}
+
+// belowArguments is all memory but what the kernel has put at its upper end, of which it
+// reads some when it is asked for a process's arguments. (If os.Args was replaced, it is
+// less than that.)
+func belowArguments() span {
+	if len(os.Args) == 0 {
+		return span{}
+	}
+	end := uintptr(unsafe.Pointer(unsafe.StringData(os.Args[0])))
+	return span{0, end - min(end, argumentsRoom)}
+}
+
 const (
-	// arenaSize is heapArenaBytes of the Go runtime on systems of 64 bits: what it maps
-	// for its heap at once, at a multiple of the size.
-	arenaSize = 64 << 20
-	// stackRoom is kept of it on both sides of where the stack is: a function that may
-	// not let it grow gets along with 800 bytes.
+	// argumentsRoom holds the pointers to the arguments, which are below them: both and the
+	// environment have half of it.
+	argumentsRoom = 1 << 20
+	// imageRoom holds all of the program, as seen from within: what is there of other
+	// things besides is only inherited without need.
+	imageRoom = 128 << 20
+	// stackRoom is inherited on both sides of where the stack is: a function that may not
+	// let it grow gets along with 800 bytes.
 	stackRoom = 16 << 10
+	// localSize is how much of the thread's local memory Go uses, at its end.
+	localSize = 8
 )
 
-// fork forks, and is the child. In it nothing may be allocated, no pointer stored,
-// no function called but the system call and those that need no stack of their own
-// (go:nosplit): hence one long function.
+// image is somewhere in the program.
+var image byte
+
+// inherit says what a child gets of a piece of memory.
+//
+//go:nosplit
+func (s span) inherit(how uintptr) syscall.Errno {
+	_, _, errno := syscall.RawSyscall6(sysMinherit, s.start, s.size, how, 0, 0, 0)
+	return errno
+}
+
+// fork forks, and is the child, which inherits of private only its stack's memory, and
+// what is shared.
+//
+// In the child nothing may be allocated, no pointer stored, no function called but the
+// system call and those that need no stack of their own (go:nosplit): hence one long
+// function. Go's own preparation of a child needs the heap, and is not used.
 //
 //go:norace
 //go:noinline
-func (c *child) fork() (int, syscall.Errno) {
+func (c *child) fork(own *thread, private span, shared []span) (int, syscall.Errno) {
 	var (
-		control          = c.control
-		found            uintptr // the path of the program
-		missing          = syscall.ENOENT
-		st               *step
-		r, n, fd, digit  uintptr
-		low, high, arena uintptr // of the stack
-		errno, allowed   syscall.Errno
-		text             *[len(PIDMark)]byte
+		control         = c.control
+		found           uintptr // the path of the program
+		missing         = syscall.ENOENT
+		st              *step
+		r, n, fd, digit uintptr
+		errno, allowed  syscall.Errno
+		text            *[len(PIDMark)]byte
 	)
-	runtimeBeforeFork()
-	r, _, errno = syscall.RawSyscall6(sysFork, 0, 0, 0, 0, 0, 0)
+	_, _, _ = syscall.RawSyscall6(sysSigprocmask, sigBlock, 0, uintptr(unsafe.Pointer(&own.blocked)), 0, 0, 0)
+	runtimeBeforeFork() // blocks all signals; from here on the stack stays where it is
+	errno = private.inherit(inheritNone)
+	if errno == 0 {
+		errno = around(uintptr(unsafe.Pointer(&private)), stackRoom).inherit(inheritCopy)
+	}
+	// Compiled code on amd64 reads from thread-local memory, which Go has in its heap,
+	// what it keeps in a register elsewhere. In the child nothing uses what it reads.
+	if runtime.GOARCH == "amd64" && errno == 0 {
+		_, _, errno = syscall.RawSyscall6(sysSysarch, amd64GetFsbase, uintptr(unsafe.Pointer(&own.local)), 0, 0, 0, 0)
+		if errno == 0 {
+			errno = span{own.local - localSize, localSize}.inherit(inheritCopy)
+		}
+	}
+	for i := 0; errno == 0 && i < len(shared); i++ {
+		errno = shared[i].inherit(inheritCopy)
+	}
+	if errno == 0 {
+		r, _, errno = syscall.RawSyscall6(sysFork, 0, 0, 0, 0, 0, 0)
+	}
 	if errno != 0 || r != 0 {
+		_ = private.inherit(inheritCopy) // as it was, and as it can be set again
 		runtimeAfterFork()
 		return int(r), errno
 	}
-	runtimeAfterForkInChild()
-	// Compiled code on amd64 reads from thread-local memory, which Go has in its heap,
-	// what it keeps in a register elsewhere. Here nothing uses what it reads.
-	if runtime.GOARCH == "amd64" {
-		_, _, _ = syscall.RawSyscall6(sysSysarch, amd64SetFsbase, uintptr(unsafe.Pointer(&c.local)), 0, 0, 0, 0)
+	// A signal must not find what handled it in the parent.
+	for n = 1; n <= lastSignal; n++ {
+		_, _, errno = syscall.RawSyscall6(sysSigaction, n, 0, uintptr(unsafe.Pointer(&own.handled)), 0, 0, 0)
+		if errno == 0 && own.handled.handler > sigIgn {
+			_, _, _ = syscall.RawSyscall6(sysSigaction, n, uintptr(unsafe.Pointer(&own.unhandled)), 0, 0, 0, 0)
+		}
 	}
-	// The stack is in an arena of the heap, of which the rest goes.
-	low = uintptr(unsafe.Pointer(&low)) &^ (stackRoom - 1)
-	high, arena = low+2*stackRoom, low&^(arenaSize-1)
-	if low -= stackRoom; low > arena {
-		_, _, _ = syscall.RawSyscall6(sysMunmap, arena, low-arena, 0, 0, 0, 0)
-	}
-	if high < arena+arenaSize {
-		_, _, _ = syscall.RawSyscall6(sysMunmap, high, arena+arenaSize-high, 0, 0, 0, 0)
-	}
+	_, _, _ = syscall.RawSyscall6(sysSigprocmask, sigSetmask, uintptr(unsafe.Pointer(&own.blocked)), 0, 0, 0, 0)
 	for i := range c.steps {
 		st, errno = &c.steps[i], 0
 		switch st.op {

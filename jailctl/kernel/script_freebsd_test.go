@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -269,33 +271,110 @@ func TestScript_LongEnvironment(t *testing.T) {
 	}
 }
 
-// A child that waits has no copy of the heap, in which are the secrets of others, and
-// which the parent would have to copy page by page.
-func TestScript_LetsGoOfTheHeap(t *testing.T) {
+// forkWaiting makes a child that waits until its control socket is closed.
+func forkWaiting(title string) (pid int, control *os.File, err error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		t.Fatal(err)
+		return 0, nil, err
 	}
+	control = os.NewFile(uintptr(pair[0]), "control")
 	s := new(Script)
 	s.Descriptors([]int{0, 1, 2, pair[1]}, 3)
+	s.Title(title)
 	s.Ready()
 	s.Await()
-	pid, err := s.Fork()
+	pid, err = s.Fork()
 	unix.Close(pair[1])
+	if err == nil {
+		err = ReadAnswer(control)
+	}
+	return pid, control, err
+}
+
+// waiting is a child that waits, at most as long as the test runs.
+func waiting(t *testing.T) int {
+	t.Helper()
+	pid, control, err := forkWaiting("jt-kernel: waiting")
 	if err != nil {
 		t.Fatal(err)
 	}
-	control := os.NewFile(uintptr(pair[0]), "control")
-	if err := ReadAnswer(control); err != nil {
+	t.Cleanup(func() { control.Close() })
+	return pid
+}
+
+// stageTitle makes a child with a title.
+func stageTitle() error {
+	pid, control, err := forkWaiting("jt-kernel: title")
+	if err != nil {
+		return err
+	}
+	title, err := unix.SysctlRaw("kern.proc.args", pid)
+	fmt.Printf("%q", title)
+	err = errors.Join(err, control.Close())
+	_, werr := syscall.Wait4(pid, nil, 0, nil)
+	return errors.Join(err, werr)
+}
+
+// Of a command line of some length the kernel keeps no copy: it looks for it in the
+// process's memory, also to replace it.
+func TestScript_Title_LongCommandLine(t *testing.T) {
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, strings.Repeat("x", 1000))
+	cmd.Env = []string{stageVar + "=title"}
+	out, err := cmd.CombinedOutput()
+	var end *exec.ExitError
+	if want := `"jt-kernel: title\x00"`; !errors.As(err, &end) || end.ExitCode() != stageStatus || string(out) != want {
+		t.Errorf("got %s, %v, want %s", out, err, want)
+	}
+}
+
+// ended returns how a child has ended, after a signal.
+func ended(t *testing.T, pid int, signal syscall.Signal) syscall.WaitStatus {
+	t.Helper()
+	if err := syscall.Kill(pid, signal); err != nil {
 		t.Error(err)
 	}
-	if mine, its := virtual(t, os.Getpid()), virtual(t, pid); mine-its < arenaSize*3/4 {
+	var status syscall.WaitStatus
+	if _, err := syscall.Wait4(pid, &status, 0, nil); err != nil {
+		t.Error(err)
+	}
+	return status
+}
+
+// A child that waits has nothing of the heap, in which are the secrets of others. What
+// its parent starts in another way has it, also while the child is there.
+func TestScript_InheritsNoHeap(t *testing.T) {
+	pid := waiting(t)
+	if mine, its := virtual(t, os.Getpid()), virtual(t, pid); its > imageRoom || mine < 2*imageRoom {
 		t.Errorf("the child has %d MiB, its parent %d", its>>20, mine>>20)
 	}
-	control.Close()
-	var status syscall.WaitStatus
-	if _, err := syscall.Wait4(pid, &status, 0, nil); err != nil || status.ExitStatus() != ScriptFailed {
-		t.Errorf("it ended with %d, %v", status.ExitStatus(), err)
+	for range 10 {
+		if err := exec.Command("true").Run(); err != nil {
+			t.Error(err)
+		}
+	}
+	ended(t, pid, unix.SIGKILL)
+}
+
+// What Go handles ends a child as it would end any other process; what was ignored when
+// this one began stays ignored.
+func TestScript_Signals(t *testing.T) {
+	for _, signal := range []syscall.Signal{unix.SIGTERM, unix.SIGINT, unix.SIGSEGV, unix.SIGUSR1} {
+		if status := ended(t, waiting(t), signal); status.Signal() != signal {
+			t.Errorf("signal %v: it ended with %#x", signal, status)
+		}
+	}
+	signal.Ignore(unix.SIGUSR2)
+	defer signal.Reset(unix.SIGUSR2)
+	pid := waiting(t)
+	if err := syscall.Kill(pid, unix.SIGUSR2); err != nil {
+		t.Error(err)
+	}
+	if status := ended(t, pid, unix.SIGTERM); status.Signal() != unix.SIGTERM {
+		t.Errorf("it ended with %#x", status)
 	}
 }
 

@@ -9,8 +9,7 @@ import (
 )
 
 // room is memory that is not Go's: nothing in it moves, the collector does not look
-// at it, and it lies in mappings of its own, which a child keeps when it lets go of
-// Go's memory.
+// at it, and it lies in mappings of its own, which a child inherits without Go's memory.
 type room struct {
 	mappings [][]byte
 	left     []byte // of the last one
@@ -50,9 +49,6 @@ func (r *room) release() {
 type child struct {
 	steps   []step
 	control uintptr
-	// The child's thread-local memory, and the address of its end, below which it is.
-	thread [2]uintptr
-	local  uintptr
 	// What the child itself writes: a struct stat, a byte that it reads, its answer.
 	scratch [statSize]byte
 }
@@ -97,7 +93,6 @@ func (s *Script) memory() *child {
 func (s *Script) compile() *child {
 	c := s.memory()
 	c.control = uintptr(s.control)
-	c.local = uintptr(unsafe.Pointer(&c.thread)) + unsafe.Sizeof(c.thread)
 	c.steps = inRoom(s, s.steps)
 	var last, copied string // many steps in a row are called the same
 	for i := range c.steps {
