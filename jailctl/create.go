@@ -134,6 +134,14 @@ func (r *Runtime) reserve(ctx context.Context, name string) error {
 		return err
 	}
 	st, rerr := r.store.read(name)
+	if errdefs.IsNotFound(rerr) && !r.store.young(name) {
+		// Its maker died at once, or the state went when the machine started: rc(8)
+		// removes files from /var/run, and no folders.
+		if rerr := r.store.remove(name); rerr != nil {
+			return errors.Join(err, rerr)
+		}
+		return r.store.reserve(name)
+	}
 	if rerr != nil {
 		return err
 	}

@@ -35,7 +35,8 @@ type State struct {
 	Root   string   // the jail's root, without symbolic links
 	Mounts []string // folders: every mount on or below them is the container's
 	// Others are mounts there that are not: the root of an OCI bundle is mounted
-	// by whoever made the bundle, who goes on using it.
+	// by whoever made the bundle, who goes on using it. (Of containers that share a root
+	// each has the others' mounts, too: the last one removes them.)
 	Others []kernel.FSID
 
 	// Owner is the process that makes or serves the container, Boot the id of
@@ -182,7 +183,7 @@ func (s store) remove(name string) error {
 // young reports whether a container's folder was made just now.
 func (s store) young(name string) bool {
 	fi, err := os.Stat(s.folder(name))
-	return err == nil && time.Since(fi.ModTime()) < youth
+	return err == nil && time.Since(birth(fi)) < youth
 }
 
 // youth is how long a folder may be without a state before its maker is taken

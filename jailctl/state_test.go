@@ -48,6 +48,24 @@ func TestStore_WriteRead_Same(t *testing.T) {
 	}
 }
 
+// A folder without a state is one that is just being made, or nobody's.
+func TestRuntime_Reserve_FolderWithoutState(t *testing.T) {
+	r := New(Config{Root: t.TempDir()})
+	if err := r.store.reserve("x"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.reserve(t.Context(), "x"); !errdefs.IsAlreadyExists(err) {
+		t.Errorf("a new one: got error %v, want one wrapping ErrAlreadyExists", err)
+	}
+	old := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(r.store.folder("x"), old, old); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.reserve(t.Context(), "x"); err != nil {
+		t.Errorf("an old one: %v", err)
+	}
+}
+
 // A state that a later version wrote is not guessed at.
 func TestStore_OtherVersion_Refused(t *testing.T) {
 	s := store(t.TempDir())
