@@ -58,6 +58,9 @@ func (r *Runtime) create(ctx context.Context, c *driver.CreateConfig, d *Detache
 		return nil, err
 	}
 	root := rootPath(spec, c)
+	if root == "/" {
+		return nil, fmt.Errorf("root.path: %q is the host's own root, whose mounts are not a container's: %w", spec.Root.Path, errdefs.ErrInvalidArgument)
+	}
 	owner, boot, err := r.machine.whoAmI()
 	if err != nil {
 		return nil, err
@@ -88,7 +91,7 @@ func (r *Runtime) create(ctx context.Context, c *driver.CreateConfig, d *Detache
 	// The mounts' folder is known even if nothing else is.
 	k.state.Mounts = []string{root}
 	if len(c.Rootfs) == 0 {
-		if k.state.Others, err = mountsWithin(root); err != nil {
+		if k.state.Others, err = r.foreignMounts(k.name, root); err != nil {
 			return nil, err
 		}
 	}
@@ -112,7 +115,13 @@ func (r *Runtime) create(ctx context.Context, c *driver.CreateConfig, d *Detache
 		return nil, err
 	}
 	k.tellIgnored()
-	k.describe()
+	k.describe(len(c.Rootfs) > 0)
+	// The kernel would refuse it, too, but only after much that has to be undone.
+	if there, err := jailThere(k.state.Jail); err != nil {
+		return nil, errorf(k.state.Jail, "is it there? %w", err)
+	} else if there {
+		return nil, errorf(k.state.Jail, "it is there, and of no container below %s: %w", r.config.Root, errdefs.ErrAlreadyExists)
+	}
 	if err := k.reserveNetwork(ctx); err != nil {
 		return nil, err
 	}
@@ -167,8 +176,24 @@ func rootPath(spec *specs.Spec, c *driver.CreateConfig) string {
 	return realPath(path)
 }
 
-// describe puts into the state what the plan is going to make.
-func (k *Container) describe() {
+// foreignMounts returns the mounts on or below a bundle's root that are not to be
+// removed with the container. Of another container that has the same root they are not:
+// the last one of them removes those of all.
+func (r *Runtime) foreignMounts(name, root string) ([]kernel.FSID, error) {
+	there, err := mountsWithin(root)
+	if err != nil || len(there) == 0 {
+		return nil, err
+	}
+	_, jails := jailsAt(&State{Root: root})
+	if shared := r.sharing(name, root, jails); len(shared) > 0 {
+		return shared[0].Others, nil
+	}
+	return there, nil
+}
+
+// describe puts into the state what the plan is going to make on a root that was mounted
+// for the container alone, or not.
+func (k *Container) describe(mounted bool) {
 	p, st := k.plan, &k.state
 	st.Jail = p.Name
 	if p.Root.Readonly {
@@ -176,6 +201,9 @@ func (k *Container) describe() {
 		// start nothing could be mounted into it: so the jail gets a read-only
 		// view of the root, and its mounts lie on that.
 		st.Root = filepath.Join(realPath(k.rt.store.folder(k.name)), rootFolder)
+		if !mounted {
+			st.Mounts = nil // on the root itself there will be none
+		}
 		st.Mounts = append(st.Mounts, st.Root)
 	}
 	st.Memory, st.Pids = p.Limits.Memory, p.Limits.Pids

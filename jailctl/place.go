@@ -55,7 +55,7 @@ func (k *Container) reserveNetwork(ctx context.Context) error {
 	k.networks = m
 	// Whatever it gets before that is in the state too belongs to nobody without it.
 	st := &k.state.Network
-	st.Owner = k.rt.jailName(k.state.ID)
+	st.Owner = k.rt.owner(k.state.ID)
 	if err := k.save(); err != nil {
 		return err
 	}

@@ -45,18 +45,20 @@ func (r *Runtime) remove(ctx context.Context, name string, st *State, point func
 	if err := point(fault.JailDetached); err != nil {
 		return err
 	}
-	if err := removeJails(ctx, st); err != nil {
-		errs = append(errs, err)
-	}
+	neighbours, err := removeJails(ctx, st)
+	errs = append(errs, err)
 	if err := point(fault.JailRemoved); err != nil {
 		return err
 	}
 	errs = append(errs, r.returnInterfaces(ctx, st))
-	errs = append(errs, unmountAll(ctx, st.Mounts, st.Others))
+	// Who shares the root has mounts on the same folders, and goes on using them.
+	if shared := r.sharing(name, st.Root, neighbours); len(shared) == 0 {
+		errs = append(errs, unmountAll(ctx, st.Mounts, st.Others))
+	}
 	if err := point(fault.DeleteUnmounted); err != nil {
 		return err
 	}
-	if err := kernel.RemoveRules(st.Jail); err != nil {
+	if err := removeLimits(st.Jail); err != nil {
 		errs = append(errs, fmt.Errorf("limits of jail %s: %w", st.Jail, err))
 	}
 	if err := errors.Join(append(errs, point(fault.JailLimitsRemoved))...); err != nil {
@@ -114,12 +116,35 @@ func openOwn(st *State) (*kernel.Jail, error) {
 	return j, nil
 }
 
+// jailThere reports whether there is a living jail of a name.
+func jailThere(name string) (bool, error) {
+	j, err := kernel.OpenJail(name)
+	if errors.Is(err, unix.ENOENT) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, j.Close()
+}
+
+// removeLimits removes the limits of a jail that is gone: they are its name's. If there
+// is a jail of that name, it is somebody else's, as are the limits.
+func removeLimits(name string) error {
+	there, err := jailThere(name)
+	if err != nil || there {
+		return err
+	}
+	return kernel.RemoveRules(name)
+}
+
 // removeJails removes the jail, which kills all its processes, and waits until
-// it is gone, for a while.
-func removeJails(ctx context.Context, st *State) error {
+// it is gone, for a while. It returns the names of the living jails that have the same
+// root.
+func removeJails(ctx context.Context, st *State) (neighbours []string, err error) {
 	j, err := openOwn(st)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if j != nil {
 		err := j.Remove()
@@ -127,36 +152,60 @@ func removeJails(ctx context.Context, st *State) error {
 			err = cerr
 		}
 		if err != nil && !errors.Is(err, unix.ENOENT) {
-			return fmt.Errorf("remove jail %s: %w", st.Jail, err)
+			return nil, fmt.Errorf("remove jail %s: %w", st.Jail, err)
 		}
 	}
 	// Also those that were removed before: by us, by an operator, by a shim
 	// that died right after.
-	for _, id := range jailsAt(st) {
+	dying, neighbours := jailsAt(st)
+	for _, id := range dying {
 		awaitGone(ctx, id)
 	}
-	return nil
+	return neighbours, nil
 }
 
-// jailsAt returns the jails whose root is the container's, dying ones included.
-func jailsAt(st *State) []int {
-	var ids []int
+// jailsAt returns the jails whose root is the container's: those that are dying, and its
+// own, by their ids, and the others by their names.
+func jailsAt(st *State) (dying []int, living []string) {
 	if st.JID != 0 {
-		ids = append(ids, st.JID)
+		dying = append(dying, st.JID)
 	}
 	if st.Root == "" {
-		return ids
+		return dying, nil
 	}
 	all, err := kernel.Jails(true)
 	if err != nil {
-		return ids // what follows does not depend on it
+		return dying, nil // what follows does not depend on it
 	}
 	for _, j := range all {
-		if j.Path == st.Root && !slices.Contains(ids, j.ID) {
-			ids = append(ids, j.ID)
+		switch {
+		case j.Path != st.Root || j.ID == st.JID:
+		case j.Dying:
+			dying = append(dying, j.ID)
+		case j.Name != st.Jail:
+			living = append(living, j.Name)
 		}
 	}
-	return ids
+	return dying, living
+}
+
+// sharing returns the states of those of the other containers that have a root and one of
+// the jails: of bundles, whose roots are nobody's own.
+func (r *Runtime) sharing(name, root string, jails []string) []*State {
+	if len(jails) == 0 {
+		return nil
+	}
+	var shared []*State
+	others, err := r.store.names()
+	if err != nil {
+		return nil
+	}
+	for _, other := range others {
+		if st, err := r.store.read(other); err == nil && other != name && st.Root == root && slices.Contains(jails, st.Jail) {
+			shared = append(shared, st)
+		}
+	}
+	return shared
 }
 
 // awaitGone reaps what it can of a removed jail's processes until the jail is

@@ -78,12 +78,21 @@ func (r *Runtime) scope() string {
 	if r.config.Namespace != "" || r.config.Root == DefaultRoot {
 		return r.config.Namespace
 	}
+	return filepath.Base(r.config.Root) + "_" + r.rootDigest()
+}
+
+// rootDigest tells the runtime's root from others, in eight characters.
+func (r *Runtime) rootDigest() string {
 	sum := sha256.Sum256([]byte(realPath(r.config.Root)))
-	return filepath.Base(r.config.Root) + "_" + hex.EncodeToString(sum[:4])
+	return hex.EncodeToString(sum[:4])
 }
 
 // jailName is the last part of the container's jail's name.
 func (r *Runtime) jailName(id string) string { return plan.JailName(r.scope(), id) }
+
+// owner is the key under which package netsetup knows the container. A jail's name is not
+// enough: containers of two roots can have the same, of which only one can have the jail.
+func (r *Runtime) owner(id string) string { return r.jailName(id) + "-" + r.rootDigest() }
 
 // Remove implements driver.Runtime.
 func (r *Runtime) Remove(ctx context.Context, id, bundle string) error {

@@ -84,8 +84,22 @@ func TestRuntime_JailOfTheNameIsThere_RefusedAndUntouched(t *testing.T) {
 			t.Errorf("the other jail: %v", err)
 		}
 	}()
+	limited := kernel.RacctEnabled()
+	if limited {
+		if err := kernel.AddRule(kernel.Rule{Jail: name, Resource: "maxproc", Action: "deny", Amount: 50}); err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := kernel.RemoveRules(name); err != nil {
+				t.Error(err)
+			}
+		}()
+	}
 	if _, err := rt.tryCreate(t, "taken", spec("sleep", "100")); !errdefs.IsAlreadyExists(err) {
 		t.Errorf("got error %v, want one wrapping ErrAlreadyExists", err)
+	}
+	if rules, err := kernel.Rules(name); limited && len(rules) != 1 || err != nil {
+		t.Errorf("the other jail's limits: %v, %v", rules, err)
 	}
 	if s, err := kernel.StateOfJail(other.ID); err != nil || s != kernel.JailAlive {
 		t.Errorf("the other jail: state %v, %v", s, err)

@@ -31,8 +31,8 @@ const (
 //
 // Names of containers in namespaces don't collide with each other, nor do those
 // without a namespace. An id without a namespace that is spelled like another
-// container's name ("default-web" beside web in default) is refused by the
-// kernel when the second jail is made.
+// container's name ("default-web" beside web in default) is refused while that has
+// a jail.
 func JailName(namespace, id string) string {
 	if namespace == "" {
 		if len(id) <= maxName && plainID(id) {
