@@ -207,11 +207,36 @@ func (c *cgroup) close() {
 	}
 }
 
+// removable reports whether a path is that of a cgroup below the root.
+func removable(path string) bool {
+	return strings.HasPrefix(path, "/") && strings.Trim(path, "/") != ""
+}
+
+// inUse reports whether processes run in a cgroup.
+func inUse(path string) bool {
+	if !removable(path) {
+		return false
+	}
+	if cgroups.Mode() == cgroups.Unified {
+		m, err := cgroup2.Load(path)
+		if err != nil {
+			return false
+		}
+		pids, err := m.Procs(true)
+		return err == nil && len(pids) > 0
+	}
+	g, err := cgroup1.Load(cgroup1.StaticPath(path))
+	if err != nil {
+		return false
+	}
+	all, err := g.Processes(cgroup1.Freezer, true)
+	return err == nil && len(all) > 0
+}
+
 // removeCgroup removes a cgroup that a killed command may have left, with what
-// runs in it. Only paths that name a cgroup of its own are touched. One that does
-// not exist is not an error.
+// runs in it. It must be the container's own. One that does not exist is not an error.
 func removeCgroup(path string) error {
-	if !strings.HasPrefix(path, "/") || strings.Trim(path, "/") == "" {
+	if !removable(path) {
 		return nil
 	}
 	if cgroups.Mode() == cgroups.Unified {

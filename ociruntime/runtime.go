@@ -96,8 +96,11 @@ func (r *Runtime) Create(ctx context.Context, c *driver.CreateConfig) (_ driver.
 		bundle:  c.Bundle,
 		config:  &r.config,
 		cmd:     r.command(c.Bundle),
-		cgroups: cgroupsPath(spec),
+		cgroups: ownCgroup(spec, c.ID),
 		ownPids: ownPids(spec),
+	}
+	if inUse(k.cgroups) {
+		k.cgroups = "" // another daemon has a container of this id
 	}
 	rootfs := filepath.Join(c.Bundle, rootfsDir)
 	defer func() {
@@ -175,7 +178,7 @@ func (r *Runtime) Remove(ctx context.Context, id, bundle string) error {
 	// Without the bundle there is no spec, and no cgroup to look for.
 	cgroups := ""
 	if spec, err := readSpec(bundle); err == nil {
-		cgroups = cgroupsPath(spec)
+		cgroups = ownCgroup(spec, id)
 	}
 	return r.remove(ctx, id, bundle, cgroups)
 }

@@ -63,9 +63,10 @@ func ownPids(s *specs.Spec) bool {
 	return false
 }
 
-// cgroupsPath returns the path of the container's cgroup; empty if none is set.
-func cgroupsPath(s *specs.Spec) string {
-	if s.Linux == nil {
+// ownCgroup returns the path of the container's cgroup; empty if none is set, and if it may
+// be that of others, too: clients end the path of one's own with the id.
+func ownCgroup(s *specs.Spec, id string) string {
+	if s.Linux == nil || filepath.Base(s.Linux.CgroupsPath) != id {
 		return ""
 	}
 	return s.Linux.CgroupsPath
