@@ -129,13 +129,11 @@ func (c *command) add(ctx context.Context) (any, error) {
 		return nil, err
 	}
 	rec := &record{Name: c.conf.Name, ID: attachmentID{c.call.ContainerID, c.call.IfName}, Jail: c.call.NetNS, Config: c.conf.Config}
-	if old, err := c.records.read(ctx, r.Owner); err != nil {
-		return nil, err
-	} else if old != nil {
-		return nil, failed(codeTaken, "container %q is attached already as %s: DEL comes first", rec.ID.ContainerID, rec.ID.IfName)
-	}
 	manager, err := c.Open(c.conf.Config)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.records.claim(ctx, rec); err != nil {
 		return nil, err
 	}
 	if err := c.attach(ctx, manager, r, rec, jid); err != nil {
@@ -146,9 +144,6 @@ func (c *command) add(ctx context.Context) (any, error) {
 
 // attach does what add undoes on an error.
 func (c *command) attach(ctx context.Context, manager Networks, r netsetup.Request, rec *record, jid int) (err error) {
-	if err := c.records.write(ctx, rec); err != nil {
-		return err
-	}
 	if rec.Attachment, err = manager.Reserve(ctx, r); err != nil {
 		return err
 	}

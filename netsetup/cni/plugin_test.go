@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -169,6 +170,23 @@ func TestAdd_FailsAtEachStep(t *testing.T) {
 		t.Error(got)
 	}
 	w.wantEmpty("DEL")
+}
+
+// Who is refused a place drops nothing: an owner without a record may be attached.
+func TestAdd_Refused_KeepsWhatTheOwnerHas(t *testing.T) {
+	w := newWorld(t)
+	if got, ok := w.call("ADD", plain, nil); !ok {
+		t.Fatal(got)
+	}
+	if err := os.RemoveAll(w.RunDir); err != nil {
+		t.Fatal(err)
+	}
+	w.fail["Reserve"] = errdefs.ErrAlreadyExists
+	got, ok := w.call("ADD", plain, nil)
+	wantError(t, "Reserve", got, ok, 101, "")
+	if owners, err := Owners(w.RunDir); err != nil || len(owners) > 0 || len(w.taken) != 1 || len(w.attached) != 1 {
+		t.Errorf("records %v, %v; taken %v, attached %v", owners, err, w.taken, w.attached)
+	}
 }
 
 // A plugin that is killed leaves what DEL or GC finds; until then its owner is known.

@@ -57,6 +57,20 @@ func (s records) read(ctx context.Context, owner string) (*record, error) {
 	return rec, nil
 }
 
+// claim writes the record of an ADD, of which there must be none.
+func (s records) claim(ctx context.Context, rec *record) error {
+	return s.folder.Do(ctx, func() error {
+		var old record
+		if err := s.folder.Read(rec.owner(), &old); err != nil {
+			return err
+		}
+		if old.Name != "" {
+			return failed(codeTaken, "container %q is attached already as %s: DEL comes first", rec.ID.ContainerID, rec.ID.IfName)
+		}
+		return s.folder.Write(rec.owner(), rec)
+	})
+}
+
 func (s records) write(ctx context.Context, rec *record) error {
 	return s.folder.Do(ctx, func() error { return s.folder.Write(rec.owner(), rec) })
 }
@@ -93,12 +107,20 @@ func (s records) detach(ctx context.Context, manager Networks, owner string, a *
 	if err != nil {
 		return err
 	}
+	return s.remove(ctx, owner)
+}
+
+func (s records) remove(ctx context.Context, owner string) error {
 	return s.folder.Do(ctx, func() error { return s.folder.Remove(owner) })
 }
 
-// undo is detach for an ADD that failed with err.
+// undo is detach for an ADD that failed with err. Without an attachment it has taken
+// nothing, and what the owner has in package netsetup is not its own.
 func (s records) undo(ctx context.Context, manager Networks, rec *record, err error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), detachTimeout)
 	defer cancel()
+	if rec.Attachment == nil {
+		return errors.Join(err, s.remove(ctx, rec.owner()))
+	}
 	return errors.Join(err, s.detach(ctx, manager, rec.owner(), rec.Attachment))
 }
