@@ -23,7 +23,16 @@ const DefaultInterface = "eth0"
 // Request is what one container wants of one network. Its zero values leave the choice
 // to the network.
 type Request struct {
-	Owner   string // the container's key, unique on the machine: [A-Za-z0-9_-]+, at most 255 bytes
+	// Owner is the container's key, unique on the machine: [A-Za-z0-9_-]+, at most 255
+	// bytes. It belongs to one caller, which makes one call for it at a time.
+	//
+	// Until Attach, Reserve may be repeated, as by a caller that was killed before it had
+	// stored the Attachment: it gets the same addresses again, if it asks for no others,
+	// and its ports and names are those of the last call. From then on until Detach it is
+	// refused with AlreadyExists. Whoever gets an error from Reserve has nothing to give
+	// back: what the key has then may be somebody else's, and neither Detach nor a GC
+	// that takes the container for dead may follow.
+	Owner   string
 	Network string // a network of the configuration
 	// Names under which the containers of the network find it, the host name first.
 	Names []string

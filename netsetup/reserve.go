@@ -9,28 +9,29 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"syscall"
 
 	"github.com/containerd/errdefs"
 
 	"jailshim/netsetup/config"
 	"jailshim/netsetup/lease"
+	"jailshim/netsetup/link"
 	"jailshim/netsetup/names"
 	"jailshim/netsetup/port"
 )
 
 // Reserve takes what a container needs of a network: the network itself, which is made
 // on first use, addresses, ports of the host and names. Of the container, nothing is in
-// the kernel yet. A second call for the same container and network gets the same
-// addresses, if it asks for no others.
+// the kernel yet. For calls that are repeated, see [Request].Owner.
 //
 // Until the caller has stored the Attachment, only GC gives back what was taken, and
 // takes the container to be alive as its caller says: it should be so before Reserve.
 //
 // Errors: NotFound, there is no such network; InvalidArgument, the request is wrong;
-// AlreadyExists, an address, or a port of the host, is another's; ResourceExhausted, no
-// address is free; FailedPrecondition, the machine lacks something, such as a firewall's
-// hook, and the text says what to do. Nothing is left taken then; a network that was
-// made stays.
+// AlreadyExists, an address, or a port of the host, is another's, or the container is
+// attached; ResourceExhausted, no address is free; FailedPrecondition, the machine lacks
+// something, such as a firewall's hook, and the text says what to do. Then the container
+// has what it had before, and a network that was made stays.
 func (m *Manager) Reserve(ctx context.Context, r Request) (_ *Attachment, err error) {
 	defer func() {
 		if err != nil {
@@ -45,6 +46,9 @@ func (m *Manager) Reserve(ctx context.Context, r Request) (_ *Attachment, err er
 		return nil, err
 	}
 	if err := r.check(n); err != nil {
+		return nil, err
+	}
+	if err := m.unattached(r.Owner, n.Name); err != nil {
 		return nil, err
 	}
 	a := &Attachment{
@@ -79,8 +83,7 @@ func (m *Manager) reserve(ctx context.Context, r *Request, n *config.Network, a 
 	if len(r.MAC) == 0 {
 		a.MAC = macOf(n.Name, addrs).String()
 	}
-	u.add(func(ctx context.Context) error { return m.names.Remove(ctx, n.Name, r.Owner) })
-	path, err := m.names.Set(ctx, n.Name, names.Entry{Owner: r.Owner, Addrs: addrs, Names: r.Names, Extra: r.Hosts})
+	path, err := m.takeNames(ctx, n.Name, names.Entry{Owner: r.Owner, Addrs: addrs, Names: r.Names, Extra: r.Hosts}, u)
 	if err != nil {
 		return err
 	}
@@ -88,14 +91,38 @@ func (m *Manager) reserve(ctx context.Context, r *Request, n *config.Network, a 
 	return m.reached(pointNames)
 }
 
+// unattached returns AlreadyExists if a container has its interface. One that lives
+// would lose it with whatever the caller undoes.
+func (m *Manager) unattached(owner, network string) error {
+	end := m.hostEnd(owner, network)
+	err := m.system.Run([]link.Call{link.GetFlags(end)})
+	if errors.Is(err, syscall.ENXIO) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("it is attached there by the interface %s: remove the container that has it; if there is none, run \"jailctl gc\": %w",
+		end, errdefs.ErrAlreadyExists)
+}
+
 // takePorts registers the ports of a request. A process of the host that has one of
 // them would not get what comes to it any more.
 func (m *Manager) takePorts(ctx context.Context, r *Request, u *undo) error {
-	key := claim(r.Owner, r.Network)
-	if err := m.ports.Claim(ctx, key, r.Ports); err != nil {
+	former := port.Claim{Owner: claim(r.Owner, r.Network)}
+	all, err := m.ports.List(ctx)
+	if err != nil {
 		return err
 	}
-	u.add(func(ctx context.Context) error { return m.ports.Release(ctx, key) })
+	for _, c := range all {
+		if c.Owner == former.Owner {
+			former = c
+		}
+	}
+	if err := m.ports.Claim(ctx, former.Owner, r.Ports); err != nil {
+		return err
+	}
+	u.add(func(ctx context.Context) error { return m.ports.Claim(ctx, former.Owner, former.Ports) })
 	if err := port.CheckHost(ctx, r.Ports); err != nil {
 		return err
 	}
@@ -127,21 +154,49 @@ func (m *Manager) takeAddresses(ctx context.Context, r *Request, n *config.Netwo
 			ask.Static = append(ask.Static, addr)
 		}
 	}
-	there, err := m.leases.List(ctx, n.Name)
+	got, err := m.takeLease(ctx, ask, u)
 	if err != nil {
 		return err
-	}
-	got, err := m.leases.Acquire(ctx, ask)
-	if err != nil {
-		return err
-	}
-	if !slices.ContainsFunc(there, func(l lease.Lease) bool { return l.Owner == r.Owner }) {
-		u.add(func(ctx context.Context) error { return m.leases.Release(ctx, n.Name, r.Owner) })
 	}
 	for i, addr := range got.Addrs {
 		a.Addrs = append(a.Addrs, netip.PrefixFrom(addr, ask.Pools[i].Prefix.Bits()))
 	}
 	return m.reached(pointLease)
+}
+
+func (m *Manager) takeLease(ctx context.Context, ask lease.Request, u *undo) (lease.Lease, error) {
+	there, err := m.leases.List(ctx, ask.Network)
+	if err != nil {
+		return lease.Lease{}, err
+	}
+	got, err := m.leases.Acquire(ctx, ask)
+	if err != nil {
+		return lease.Lease{}, err
+	}
+	former := slices.IndexFunc(there, func(l lease.Lease) bool { return l.Owner == ask.Owner })
+	u.add(func(ctx context.Context) error {
+		if former < 0 {
+			return m.leases.Release(ctx, ask.Network, ask.Owner)
+		}
+		return m.leases.Restore(ctx, there[former])
+	})
+	return got, nil
+}
+
+func (m *Manager) takeNames(ctx context.Context, network string, e names.Entry, u *undo) (path string, err error) {
+	there, err := m.names.List(ctx, network)
+	if err != nil {
+		return "", err
+	}
+	former := slices.IndexFunc(there, func(t names.Entry) bool { return t.Owner == e.Owner })
+	u.add(func(ctx context.Context) error {
+		if former < 0 {
+			return m.names.Remove(ctx, network, e.Owner)
+		}
+		_, err := m.names.Set(ctx, network, there[former])
+		return err
+	})
+	return m.names.Set(ctx, network, e)
 }
 
 // resolver returns the text of a container's resolv.conf. A host without one is no

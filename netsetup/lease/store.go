@@ -123,14 +123,20 @@ func (r Request) fits(l Lease, wanted []netip.Addr) bool {
 	return true
 }
 
-// give chooses the addresses of a new lease and records it.
-func (t *table) give(r Request, wanted []netip.Addr) (Lease, error) {
+// taken returns whose the addresses are that are leased.
+func (t *table) taken() map[netip.Addr]string {
 	taken := map[netip.Addr]string{}
 	for owner, l := range t.Leases {
 		for _, a := range l.Addrs {
 			taken[a] = owner
 		}
 	}
+	return taken
+}
+
+// give chooses the addresses of a new lease and records it.
+func (t *table) give(r Request, wanted []netip.Addr) (Lease, error) {
+	taken := t.taken()
 	if len(t.Last) != len(r.Pools) {
 		t.Last = make([]netip.Addr, len(r.Pools))
 	}
@@ -152,6 +158,30 @@ func (t *table) give(r Request, wanted []netip.Addr) (Lease, error) {
 	}
 	t.Leases[r.Owner] = l
 	return l, nil
+}
+
+// Restore gives an owner the lease back that it had, in place of one that Acquire has
+// given it since. AlreadyExists: another owner has one of its addresses by now; then
+// nothing changes.
+func (s *Store) Restore(ctx context.Context, l Lease) error {
+	err := s.change(ctx, l.Network, func(t *table) (bool, error) {
+		if slices.Equal(t.Leases[l.Owner].Addrs, l.Addrs) {
+			return false, nil
+		}
+		delete(t.Leases, l.Owner)
+		taken := t.taken()
+		for _, a := range l.Addrs {
+			if owner, ok := taken[a]; ok {
+				return false, fmt.Errorf("%s is the address of %q: %w", a, owner, errdefs.ErrAlreadyExists)
+			}
+		}
+		t.Leases[l.Owner] = l
+		return true, nil
+	})
+	if err != nil {
+		return fmt.Errorf("give %q its address in network %q back: %w", l.Owner, l.Network, err)
+	}
+	return nil
 }
 
 // Release ends a lease. One that is not there is no error.

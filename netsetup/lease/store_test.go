@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -264,5 +265,40 @@ func BenchmarkAcquire_500(b *testing.B) {
 		if err := s.Release(b.Context(), "n", "x"); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// What Acquire replaced comes back, unless somebody else has it by now.
+func TestRestore(t *testing.T) {
+	s := open(t)
+	if _, err := acquire(t, s, "a", []Pool{pool4}); err != nil {
+		t.Fatal(err)
+	}
+	former, err := s.List(t.Context(), "n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := acquire(t, s, "a", []Pool{pool4}, "192.0.2.77"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.Restore(t.Context(), former[0]); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.List(t.Context(), "n"); err != nil || !reflect.DeepEqual(got, former) {
+			t.Errorf("got %v, %v, want %v", got, err, former)
+		}
+	}
+	if _, err := acquire(t, s, "a", []Pool{pool4}, "192.0.2.77"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := acquire(t, s, "b", []Pool{pool4}, "192.0.2.2"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Restore(t.Context(), former[0]); !errors.Is(err, errdefs.ErrAlreadyExists) || !strings.Contains(err.Error(), `"b"`) {
+		t.Errorf("another has the address: %v", err)
+	}
+	if got, err := acquire(t, s, "a", []Pool{pool4}); err != nil || got != "192.0.2.77" {
+		t.Errorf("then: %s, %v", got, err)
 	}
 }
