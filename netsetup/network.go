@@ -2,8 +2,10 @@ package netsetup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -24,7 +26,7 @@ type record struct {
 	Addrs    []netip.Prefix `json:"addrs"`   // ours, of the bridge
 	Firewall string         `json:"firewall"`
 	Warnings []string       `json:"warnings,omitempty"`
-	Ready    bool           `json:"ready"`
+	Ready    bool           `json:"ready"` // all of it has been there: containers may be on the bridge
 }
 
 // shape is what of a network can't change while containers use it.
@@ -85,14 +87,17 @@ func (m *Manager) ensure(ctx context.Context, n *config.Network) (*record, error
 		}
 		// Who made it was killed, or somebody removed a part of it. Containers that
 		// are on it stay on the bridge if there is one.
-		if err := m.removeNetwork(ctx, r, bridge != nil && same && r.Ready); err != nil {
-			return nil, err
-		}
-		if list, err = m.system.List(); err != nil {
-			return nil, err
+		if bridge == nil || !same || !r.Ready {
+			if err := m.removeNetwork(ctx, r, false); err != nil {
+				return nil, err
+			}
+			if list, err = m.system.List(); err != nil {
+				return nil, err
+			}
+			r = nil
 		}
 	}
-	return m.make(ctx, n, list)
+	return m.make(ctx, n, list, r)
 }
 
 // Check tells whether a container could be put on a network now, as far as that can be
@@ -167,40 +172,34 @@ func (m *Manager) unused(ctx context.Context, name, why string) error {
 	return fmt.Errorf("network %q is used by %d containers (%s): %s: %w", name, len(leases), strings.Join(owners, ", "), why, errdefs.ErrFailedPrecondition)
 }
 
-// make makes a network. Nothing is left on an error.
-func (m *Manager) make(ctx context.Context, n *config.Network, list []link.Interface) (_ *record, err error) {
+// make makes a network, or what is missing of one that was there, as old says. On an
+// error nothing new is left, and a bridge that was there stays: others are on it.
+func (m *Manager) make(ctx context.Context, n *config.Network, list []link.Interface, old *record) (_ *record, err error) {
 	bridge := find(list, n.Bridge)
 	if err := overlap(n, list); err != nil {
 		return nil, err
 	}
-	r := &record{Network: *n, Made: bridge == nil, Firewall: string(n.NAT)}
-	if bridge != nil && bridge.Type != link.TypeBridge {
-		return nil, m.noBridge(n)
-	}
-	if bridge != nil {
-		// Ours, if its record was lost.
-		ask := []link.Call{link.GetDescription(n.Bridge)}
-		if err := m.system.Run(ask); err != nil {
-			return nil, err
-		}
-		r.Made = ask[0].Description() == description(n.Name)
-	}
-	for _, s := range subnets(n) {
-		if r.Made || !bridge.Has(s.Gateway) {
-			r.Addrs = append(r.Addrs, netip.PrefixFrom(s.Gateway, s.Prefix.Bits()))
-		}
+	r, err := m.newRecord(n, bridge, old)
+	if err != nil {
+		return nil, err
 	}
 	driver, err := m.driver(ctx, string(n.NAT))
 	if err != nil {
 		return nil, fmt.Errorf("network %q: %w", n.Name, err)
 	}
 	r.Firewall = driver.Name()
+	if old != nil && old.Firewall != r.Firewall {
+		if err := m.removeRules(ctx, old); err != nil {
+			return nil, err
+		}
+	}
 	if err := m.networks.Write(n.Name, r); err != nil {
 		return nil, err
 	}
+	keep := r.Ready
 	defer func() {
 		if err != nil {
-			err = undo{func(ctx context.Context) error { return m.removeNetwork(ctx, r, false) }}.run(ctx, fmt.Errorf("make network %q: %w", n.Name, err))
+			err = undo{func(ctx context.Context) error { return m.unmake(ctx, r, old, keep) }}.run(ctx, fmt.Errorf("make network %q: %w", n.Name, err))
 		}
 	}()
 	if err := m.reached(pointNetworkRecorded); err != nil {
@@ -225,6 +224,44 @@ func (m *Manager) make(ctx context.Context, n *config.Network, list []link.Inter
 	}
 	r.Ready = true
 	return r, m.networks.Write(n.Name, r)
+}
+
+// newRecord is the record of a network that is to be made on a bridge, nil if there is
+// none yet.
+func (m *Manager) newRecord(n *config.Network, bridge *link.Interface, old *record) (*record, error) {
+	r := &record{Network: *n, Made: bridge == nil, Ready: old != nil}
+	if bridge != nil && bridge.Type != link.TypeBridge {
+		return nil, m.noBridge(n)
+	}
+	if bridge != nil {
+		// Ours, if its record was lost.
+		ask := []link.Call{link.GetDescription(n.Bridge)}
+		if err := m.system.Run(ask); err != nil {
+			return nil, err
+		}
+		r.Made = ask[0].Description() == description(n.Name)
+		r.Ready = r.Ready || r.Made
+	}
+	for _, s := range subnets(n) {
+		p := netip.PrefixFrom(s.Gateway, s.Prefix.Bits())
+		if r.Made || !bridge.Has(s.Gateway) || old != nil && slices.Contains(old.Addrs, p) {
+			r.Addrs = append(r.Addrs, p)
+		}
+	}
+	return r, nil
+}
+
+// unmake undoes a make that failed. What was recorded before is again, with its rules
+// and addresses; with keep, the bridge stays that was there without a record.
+func (m *Manager) unmake(ctx context.Context, r, old *record, keep bool) error {
+	if old == nil {
+		return m.removeNetwork(ctx, r, keep)
+	}
+	var err error
+	if r.Firewall != old.Firewall {
+		err = m.removeRules(ctx, r)
+	}
+	return errors.Join(err, m.networks.Write(old.Network.Name, old))
 }
 
 // overlap returns FailedPrecondition if another interface has addresses of a network.

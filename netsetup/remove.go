@@ -177,11 +177,7 @@ func (m *Manager) remove(ctx context.Context, name string) error {
 // removeNetwork undoes what a record tells of, also of a network that is half made;
 // with keep, all but the bridge. The caller holds the lock of the records.
 func (m *Manager) removeNetwork(ctx context.Context, r *record, keep bool) error {
-	driver, err := m.driver(ctx, r.Firewall)
-	if err != nil {
-		return err
-	}
-	if err := driver.RemoveNetwork(ctx, r.firewalled()); err != nil {
+	if err := m.removeRules(ctx, r); err != nil {
 		return err
 	}
 	if !keep {
@@ -190,6 +186,15 @@ func (m *Manager) removeNetwork(ctx context.Context, r *record, keep bool) error
 		}
 	}
 	return m.networks.Remove(r.Network.Name)
+}
+
+// removeRules removes the firewall's rules of a network.
+func (m *Manager) removeRules(ctx context.Context, r *record) error {
+	driver, err := m.driver(ctx, r.Firewall)
+	if err != nil {
+		return err
+	}
+	return driver.RemoveNetwork(ctx, r.firewalled())
 }
 
 // removeBridge destroys a bridge of ours, or takes our addresses from another's.
