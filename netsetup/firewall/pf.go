@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"syscall"
 
 	"github.com/containerd/errdefs"
@@ -81,12 +82,29 @@ func (d *pfDriver) AddNetwork(ctx context.Context, n Network) (warnings []string
 		if warnings, err = d.hooked(ctx); err != nil {
 			return err
 		}
-		return d.kernel.load(ctx, pfAnchor(ID(n.Name, "")), pfNetworkRules(n, r.Uplinks))
+		if !moved {
+			return d.loadNetwork(ctx, n, r.Uplinks)
+		}
+		// All have rules for the uplinks. If one's can't be loaded, the record stays
+		// as it was, and the next call finds that they have moved.
+		for _, n := range r.Networks {
+			if err := d.loadNetwork(ctx, n, r.Uplinks); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("rules of network %q: %w", n.Name, err)
 	}
 	return warnings, nil
+}
+
+func (d *pfDriver) loadNetwork(ctx context.Context, n Network, uplinks []Uplink) error {
+	if err := d.kernel.load(ctx, pfAnchor(ID(n.Name, "")), pfNetworkRules(n, uplinks)); err != nil {
+		return fmt.Errorf("anchor of network %q: %w", n.Name, err)
+	}
+	return nil
 }
 
 // enabled returns an error if pf doesn't filter.
@@ -122,7 +140,7 @@ func (d *pfDriver) hooked(ctx context.Context) (warnings []string, err error) {
 func (d *pfDriver) RemoveNetwork(ctx context.Context, n Network) error {
 	err := d.update(ctx, func(r *record) error {
 		r.drop(n.Name)
-		return d.Remove(ctx, Entry{ID: ID(n.Name, "")})
+		return d.flush(ID(n.Name, ""))
 	})
 	if err != nil {
 		return fmt.Errorf("remove the rules of network %q: %w", n.Name, err)
@@ -147,7 +165,7 @@ func (d *pfDriver) Publish(ctx context.Context, a Attachment) error {
 func (d *pfDriver) Unpublish(ctx context.Context, a Attachment) error {
 	var errs []error
 	if len(a.Ports) > 0 {
-		errs = append(errs, d.Remove(ctx, Entry{ID: ID(a.Network.Name, a.Owner)}))
+		errs = append(errs, d.flush(ID(a.Network.Name, a.Owner)))
 	}
 	for _, addr := range []netip.Addr{a.IPv4, a.IPv6} {
 		if addr.IsValid() {
@@ -172,9 +190,17 @@ func (d *pfDriver) List(context.Context) ([]Entry, error) {
 	return list, nil
 }
 
-func (d *pfDriver) Remove(_ context.Context, e Entry) error {
-	if err := gone(d.kernel.flush(pfAnchor(e.ID))); err != nil {
-		return fmt.Errorf("remove pf's anchor %q: %w", pfAnchor(e.ID), err)
+func (d *pfDriver) Remove(ctx context.Context, e Entry) error {
+	return d.update(ctx, func(r *record) error {
+		// A network's would come back with the next change of the uplinks.
+		r.Networks = slices.DeleteFunc(r.Networks, func(n Network) bool { return ID(n.Name, "") == e.ID })
+		return d.flush(e.ID)
+	})
+}
+
+func (d *pfDriver) flush(id string) error {
+	if err := gone(d.kernel.flush(pfAnchor(id))); err != nil {
+		return fmt.Errorf("remove pf's anchor %q: %w", pfAnchor(id), err)
 	}
 	return nil
 }

@@ -92,7 +92,7 @@ func TestCheckPFHooks(t *testing.T) {
 	}
 }
 
-// fakePF is a pf in memory. fail is the call that fails.
+// fakePF is a pf in memory. fail is the call that fails; "load" can be that of one anchor.
 type fakePF struct {
 	loaded, on, local bool
 	rules             map[string]string
@@ -115,7 +115,7 @@ func (f *fakePF) failing(call string) error {
 func (f *fakePF) running() (bool, bool, error)              { return f.loaded, f.on, f.failing("running") }
 func (f *fakePF) mainRules(context.Context) (string, error) { return f.main, f.failing("mainRules") }
 func (f *fakePF) load(_ context.Context, anchor, rules string) error {
-	if err := f.failing("load"); err != nil {
+	if err := errors.Join(f.failing("load"), f.failing("load "+anchor)); err != nil {
 		return err
 	}
 	f.loads++
@@ -187,19 +187,42 @@ func TestPF_Life(t *testing.T) {
 	}
 }
 
-// A new uplink is seen with a later container.
-func TestPF_NewUplink(t *testing.T) {
-	d, f := newFakePF(t)
-	n := testNetwork()
-	if _, err := d.AddNetwork(t.Context(), n); err != nil {
-		t.Fatal(err)
-	}
-	f.links = append(slices.Clone(testUplinks), Uplink{Name: "wg0", IPv4: []netip.Addr{netip.MustParseAddr("192.0.2.77")}})
+// outdate has the next call look at the uplinks again.
+func (d *pfDriver) outdate(t *testing.T) {
+	t.Helper()
 	if err := d.update(t.Context(), func(r *record) error { r.Seen = time.Now().Add(-2 * uplinksAge); return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.AddNetwork(t.Context(), n); err != nil || !strings.Contains(f.rules[pfAnchor(ID(n.Name, ""))], `"wg0"`) {
-		t.Errorf("%v: %v", err, f.rules)
+}
+
+// A new uplink is seen with a later container, for all networks.
+func TestPF_NewUplink(t *testing.T) {
+	d, f := newFakePF(t)
+	one, two, gone := testNetwork(), testNetwork(), testNetwork()
+	two.Name, gone.Name = "two", "gone"
+	for _, n := range []Network{one, two, gone} {
+		if _, err := d.AddNetwork(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := d.Remove(t.Context(), Entry{ID: ID(gone.Name, "")}); err != nil {
+		t.Fatal(err)
+	}
+	f.links = append(slices.Clone(testUplinks), Uplink{Name: "wg0", IPv4: []netip.Addr{netip.MustParseAddr("192.0.2.77")}})
+	d.outdate(t)
+	// What could not be loaded is tried again, not a minute later.
+	f.fail = "load " + pfAnchor(ID(two.Name, ""))
+	if _, err := d.AddNetwork(t.Context(), one); !errors.Is(err, errFake) || !strings.Contains(err.Error(), `"two"`) {
+		t.Errorf("got %v", err)
+	}
+	f.fail = ""
+	if _, err := d.AddNetwork(t.Context(), one); err != nil || len(f.rules) != 2 {
+		t.Errorf("%v, rules %v", err, f.rules)
+	}
+	for anchor, rules := range f.rules {
+		if !strings.Contains(rules, `"wg0"`) {
+			t.Errorf("%s:\n%s", anchor, rules)
+		}
 	}
 }
 
