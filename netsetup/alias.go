@@ -22,12 +22,11 @@ type alias struct {
 
 // Alias sees to it that addresses, which a container without a network stack of its own
 // may use, are on an interface of the host, for as long as the container needs them. An
-// address that is there already stays when it goes. It may be repeated. Nothing is left
-// on an error. NotFound: there is no such interface. FailedPrecondition: another one
-// has an address.
+// address that is there already stays when it goes. It may be repeated. On an error the
+// container has those that it had before. NotFound: there is no such interface.
+// FailedPrecondition: another one has an address.
 func (m *Manager) Alias(ctx context.Context, owner, name string, addrs []netip.Addr) error {
 	var u undo
-	u.add(func(ctx context.Context) error { return m.Unalias(ctx, owner) })
 	err := m.aliases.Do(ctx, func() error {
 		list, err := m.system.List()
 		if err != nil {
@@ -37,7 +36,7 @@ func (m *Manager) Alias(ctx context.Context, owner, name string, addrs []netip.A
 			return fmt.Errorf("the host has no interface %q: %w", name, errdefs.ErrNotFound)
 		}
 		for _, addr := range addrs {
-			if err := m.alias(owner, name, addr, list); err != nil {
+			if err := m.alias(owner, name, addr, list, &u); err != nil {
 				return err
 			}
 		}
@@ -49,8 +48,9 @@ func (m *Manager) Alias(ctx context.Context, owner, name string, addrs []netip.A
 	return nil
 }
 
-// alias is Alias for one address. The caller holds the lock of the aliases.
-func (m *Manager) alias(owner, name string, addr netip.Addr, list []link.Interface) error {
+// alias is Alias for one address. The caller holds the lock of the aliases, and has let
+// go of it before it undoes.
+func (m *Manager) alias(owner, name string, addr netip.Addr, list []link.Interface, u *undo) error {
 	there := false
 	for _, i := range list {
 		if i.Has(addr) && i.Name != name {
@@ -65,6 +65,7 @@ func (m *Manager) alias(owner, name string, addr netip.Addr, list []link.Interfa
 	}
 	if !slices.Contains(a.Owners, owner) {
 		a.Owners = append(a.Owners, owner)
+		u.add(func(ctx context.Context) error { return m.dropOwner(ctx, owner, key) })
 		if err := m.aliases.Write(key, &a); err != nil {
 			return err
 		}
@@ -86,6 +87,17 @@ func (m *Manager) Unalias(ctx context.Context, owner string) error {
 		return fmt.Errorf("addresses of %q: %w", owner, err)
 	}
 	return nil
+}
+
+// dropOwner is Unalias for the address of a key.
+func (m *Manager) dropOwner(ctx context.Context, owner, key string) error {
+	return m.aliases.Do(ctx, func() error {
+		var a alias
+		if err := m.aliases.Read(key, &a); err != nil {
+			return err
+		}
+		return m.dropAlias(key, a, func(o string) bool { return o == owner })
+	})
 }
 
 // dropAliases drops the owners that gone tells, and what nobody needs then.

@@ -56,6 +56,23 @@ func TestAlias_Refusals(t *testing.T) {
 	}
 }
 
+// A call that fails takes nothing of what the container has by a former one.
+func TestAlias_Fails_KeepsTheFormer(t *testing.T) {
+	w := newWorld(t, "")
+	w.machine.interfaces["lo0"].Addrs = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/8")}
+	if err := w.Alias(t.Context(), "a", "em0", addrs("192.0.2.8")); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Alias(t.Context(), "a", "em0", addrs("192.0.2.8", "192.0.2.9", "127.0.0.1")); !errdefs.IsFailedPrecondition(err) {
+		t.Errorf("another's address: %v", err)
+	}
+	keys, err := w.aliases.Names()
+	em0 := w.machine.interfaces["em0"]
+	if err != nil || !slices.Equal(keys, []string{"em0_192.0.2.8"}) || len(em0.Addrs) != 2 || !em0.Has(addrs("192.0.2.8")[0]) {
+		t.Errorf("left: %v, %v, %v", keys, err, em0.Addrs)
+	}
+}
+
 // Killed before and after the address is set.
 func TestAlias_KilledThenGC(t *testing.T) {
 	for _, after := range []bool{false, true} {
