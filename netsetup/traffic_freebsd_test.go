@@ -3,14 +3,13 @@ package netsetup
 import (
 	"fmt"
 	"net/netip"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"jailshim/internal/need"
 	"jailshim/jailctl/kernel"
+	"jailshim/netsetup/firewall/pf/pftest"
 	"jailshim/netsetup/link"
 	"jailshim/netsetup/port"
 )
@@ -49,27 +48,6 @@ func setSysctl(t *testing.T, name string, value int) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = link.SetSysctl(name, before) })
-}
-
-// enablePF enables pf with the hooks until the end of the test.
-func enablePF(t *testing.T) {
-	t.Helper()
-	need.Root(t)
-	if err := kernel.LoadModule("pf"); err != nil {
-		t.Fatal(err)
-	}
-	setSysctl(t, "net.pf.filter_local", 1) // read when pf is enabled
-	file := filepath.Join(t.TempDir(), "pf.conf")
-	if err := os.WriteFile(file, []byte(pfConf), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	_ = exec.Command("pfctl", "-q", "-d").Run() // enabled or not
-	command(t, "pfctl", "-q", "-f", file)
-	command(t, "pfctl", "-q", "-e")
-	t.Cleanup(func() {
-		command(t, "pfctl", "-q", "-d")
-		command(t, "pfctl", "-q", "-F", "all")
-	})
 }
 
 // enableIPFW loads ipfw until the end of the test. One that denies by default would cut
@@ -124,7 +102,8 @@ func newOutside(t *testing.T) *agent {
 }
 
 func TestTraffic_PF(t *testing.T) {
-	enablePF(t)
+	need.Root(t)
+	pftest.Enable(t, pfConf)
 	testTraffic(t, "pf", []bool{false, true})
 }
 
@@ -198,7 +177,8 @@ func testTraffic(t *testing.T, nat string, families []bool) {
 
 // SIGKILL at each point leaves no rules either.
 func TestFault_RealKillWithPF(t *testing.T) {
-	enablePF(t)
+	need.Root(t)
+	pftest.Enable(t, pfConf)
 	testKillWithRules(t, "pf")
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"jailshim/internal/need"
 	"jailshim/jailctl/kernel"
+	"jailshim/netsetup/firewall/pf/pftest"
 	"jailshim/netsetup/port"
 )
 
@@ -26,26 +26,6 @@ rdr-anchor "jailshim/*"
 %s
 anchor "jailshim/*"
 `
-
-// enablePF loads a main ruleset and enables pf until the end of the test.
-func enablePF(t *testing.T, conf string) {
-	t.Helper()
-	if err := kernel.LoadModule("pf"); err != nil {
-		t.Fatal(err)
-	}
-	setSysctl(t, "net.pf.filter_local", "1")
-	file := t.TempDir() + "/pf.conf"
-	if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	exec.Command("pfctl", "-q", "-d").Run()
-	command(t, "pfctl", "-q", "-f", file)
-	command(t, "pfctl", "-q", "-e")
-	t.Cleanup(func() {
-		exec.Command("pfctl", "-q", "-d").Run()
-		exec.Command("pfctl", "-q", "-F", "all").Run()
-	})
-}
 
 // enableIPFW loads ipfw until the end of the test. It must not deny by default: that
 // would cut the machine off.
@@ -71,7 +51,7 @@ func enableIPFW(t *testing.T) {
 // A container reaches others and is reached at its published ports, from everywhere.
 func TestPF_Traffic(t *testing.T) {
 	w := newWorld(t)
-	enablePF(t, fmt.Sprintf(pfConf, "block all\npass on lo0 flags any\npass proto icmp6\npass out from (self)\n"))
+	pftest.Enable(t, fmt.Sprintf(pfConf, "block all\npass on lo0 flags any\npass proto icmp6\npass out from (self)\n"))
 	testTraffic(t, PF, w)
 }
 
@@ -189,7 +169,7 @@ func testTraffic(t *testing.T, name string, w *world) {
 // Without the hooks in the main ruleset nothing would be evaluated, and nobody told.
 func TestPF_NoHooks_SaysTheLines(t *testing.T) {
 	need.Root(t)
-	enablePF(t, "set skip on lo0\npass all\n")
+	pftest.Enable(t, "set skip on lo0\npass all\n")
 	d, err := Select(t.Context(), PF, t.TempDir())
 	if err != nil {
 		t.Fatal(err)
