@@ -23,7 +23,7 @@ import (
 
 	"jailshim/jailctl/kernel"
 	"jailshim/netsetup"
-	"jailshim/netsetup/link"
+	"jailshim/netsetup/firewall/pf/pftest"
 	"jailshim/test/e2e/testbed"
 )
 
@@ -145,6 +145,7 @@ func TestE2E_Network_Named_AllReachEachOther(t *testing.T) {
 var pf struct {
 	mu    sync.Mutex
 	users int
+	stop  func() error
 }
 
 const pfConf = `nat-anchor "jailshim/*"
@@ -164,26 +165,15 @@ func enablePF(t *testing.T) {
 		t.Cleanup(disablePF)
 		return
 	}
-	if err := kernel.LoadModule("pf"); err != nil {
-		t.Fatal(err)
-	}
 	if out, err := exec.Command("pfctl", "-s", "info").Output(); err == nil && strings.Contains(string(out), "Status: Enabled") {
 		pf.users = math.MaxInt / 2 // the machine's own, which stays
 		return
 	}
-	// It is read when pf is enabled.
-	if err := link.SetSysctl("net.pf.filter_local", 1); err != nil {
+	stop, err := pftest.Start(pfConf)
+	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "pf.conf")
-	if err := os.WriteFile(file, []byte(pfConf), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, args := range [][]string{{"-q", "-f", file}, {"-q", "-e"}} {
-		if out, err := exec.Command("pfctl", args...).CombinedOutput(); err != nil {
-			t.Fatalf("pfctl %v: %v: %s", args, err, out)
-		}
-	}
+	pf.stop = stop
 	t.Cleanup(disablePF)
 }
 
@@ -192,8 +182,7 @@ func disablePF() {
 	defer pf.mu.Unlock()
 	if pf.users--; pf.users == 0 {
 		// What else could be done about an error? The next test would tell.
-		_ = exec.Command("pfctl", "-q", "-d").Run()
-		_ = exec.Command("pfctl", "-q", "-F", "all").Run()
+		_ = pf.stop()
 	}
 }
 
