@@ -197,7 +197,7 @@ func (k *Container) owns(pid int) bool {
 }
 
 // openJail returns the container's jail. One that is gone is an error wrapping
-// errdefs.ErrFailedPrecondition.
+// errdefs.ErrFailedPrecondition, if it was not opened before.
 func (k *Container) openJail() (*kernel.Jail, error) {
 	k.mu.Lock()
 	j, st := k.jail, k.state
@@ -218,6 +218,26 @@ func (k *Container) openJail() (*kernel.Jail, error) {
 		k.jail = j
 	}
 	return k.jail, nil
+}
+
+// livingJail returns the container's jail; nil if it is gone. One that was opened
+// before is looked at again: when it is gone, its number may be another's.
+func (k *Container) livingJail() (*kernel.Jail, error) {
+	k.mu.Lock()
+	opened := k.jail != nil
+	k.mu.Unlock()
+	j, err := k.openJail()
+	if errdefs.IsFailedPrecondition(err) || isGone(err) {
+		return nil, nil
+	}
+	if err != nil || !opened {
+		return j, err
+	}
+	values, err := j.Get("name")
+	if isGone(err) || err == nil && kernel.DecodeString(values["name"]) != j.Name {
+		return nil, nil
+	}
+	return j, err
 }
 
 // reapChild kills a child that nobody else will wait for, and waits for it.

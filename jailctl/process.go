@@ -44,15 +44,15 @@ func (k *Container) processes() ([]kernel.Process, error) {
 	return slices.DeleteFunc(all, func(p kernel.Process) bool { return p.Stat == kernel.ProcZombie }), err
 }
 
-// jids returns the numbers of the container's jail and of those inside it.
+// jids returns the numbers of the container's jail and of those inside it; none if
+// the jail is gone. The number in the state is not asked: it may be another jail's
+// by now, as after a restart of the machine.
 func (k *Container) jids() ([]int, error) {
-	k.mu.Lock()
-	jid, name := k.state.JID, k.state.Jail
-	k.mu.Unlock()
-	if jid == 0 {
-		return nil, nil
+	j, err := k.livingJail()
+	if err != nil || j == nil {
+		return nil, err
 	}
-	ids := []int{jid}
+	name, ids := j.Name, []int{j.ID}
 	if k.plan != nil && !nests(k.plan) {
 		return ids, nil
 	}
