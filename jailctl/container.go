@@ -33,6 +33,8 @@ type Container struct {
 	networks *netsetup.Manager // while it is made, if it is to have something of networks
 	inJail   []link.Call       // what its first process does about its network
 
+	changing sync.Mutex // held by Pause, Resume and Update, which save a state and then act on it
+
 	saving sync.Mutex // guards the field below, and the file
 	saved  []byte     // the state as it is on disk, if this process wrote it
 
