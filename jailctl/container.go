@@ -86,13 +86,6 @@ func (k *Container) Start(ctx context.Context) error {
 	if err != nil {
 		return errorf(k.state.Jail, "start: %w", explainStage(err))
 	}
-	k.mu.Lock()
-	k.state.Started = true
-	st = k.state
-	k.mu.Unlock()
-	if err := k.save(); err != nil {
-		return err
-	}
 	if err := k.rt.runHooks(ctx, "poststart", onHost, st.Poststart, st.oci(specs.StateRunning)); err != nil {
 		return errorf(st.Jail, "%w", err)
 	}

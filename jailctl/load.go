@@ -78,19 +78,22 @@ func (k *Container) ReadPlan() error {
 	return err
 }
 
-// Status returns where the container is in its life, by what the kernel says.
+// Status returns where the container is in its life, by what the kernel says: a
+// start may have been killed before or after the init executed its program.
 func (k *Container) Status() specs.ContainerState {
 	k.mu.Lock()
 	st := k.state
 	k.mu.Unlock()
-	switch {
-	case st.Created.IsZero() && alive(st.Owner):
+	if st.Created.IsZero() && alive(st.Owner) {
 		return specs.StateCreating
-	case !alive(st.Init):
+	}
+	init, ok := living(st.Init)
+	switch {
+	case !ok:
 		return specs.StateStopped
 	case st.Paused:
 		return StatePaused
-	case st.Started:
+	case init.Flag&kernel.ProcFlagExec != 0:
 		return specs.StateRunning
 	}
 	return specs.StateCreated

@@ -33,6 +33,16 @@ func identify(pid int) (ProcessID, kernel.Process, error) {
 	return ProcessID{pid, p.Start.Sub(boot)}, p, nil
 }
 
+// living returns what the kernel knows of a process, if it exists, is the one that
+// was meant, and no zombie.
+func living(id ProcessID) (kernel.Process, bool) {
+	if id.Pid == 0 {
+		return kernel.Process{}, false
+	}
+	got, p, err := identify(id.Pid)
+	return p, err == nil && got == id && p.Stat != kernel.ProcZombie
+}
+
 // processes returns the container's processes, zombies left out, and those of
 // jails inside its jail included.
 func (k *Container) processes() ([]kernel.Process, error) {

@@ -88,11 +88,8 @@ func killInit(st *State) error {
 // alive reports whether a process exists and is the one that was meant. A zombie
 // is not alive.
 func alive(id ProcessID) bool {
-	if id.Pid == 0 {
-		return false
-	}
-	got, p, err := identify(id.Pid)
-	return err == nil && got == id && p.Stat != kernel.ProcZombie
+	_, ok := living(id)
+	return ok
 }
 
 // openOwn returns the container's living jail; nil if there is none. A jail of

@@ -45,7 +45,6 @@ type State struct {
 	Boot  string
 
 	Created                             time.Time // zero until the init is ready
-	Started                             bool
 	Paused                              bool
 	JID                                 int // 0 until the jail is made
 	Init                                ProcessID

@@ -14,6 +14,7 @@ const (
 // Bits of [Process.Flag].
 const (
 	ProcFlagExiting = 0x00002000 // P_WEXIT, sys/sys/proc.h:843
+	ProcFlagExec    = 0x00004000 // P_EXEC, sys/sys/proc.h:844: it has executed a program since its fork
 	ProcFlagKilled  = 0x00008000 // P_WKILLED, sys/sys/proc.h:845
 	ProcFlagStopped = 0x00020000 // P_STOPPED_SIG, sys/sys/proc.h:849
 	ProcFlagJailed  = 0x01000000 // P_JAILED, sys/sys/proc.h:858
