@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -14,7 +15,8 @@ import (
 	"jailshim/jailctl/plan"
 )
 
-// Update implements driver.Container.
+// Update implements driver.Container. On an error rules, processors and what the state
+// says of them are as before.
 func (k *Container) Update(_ context.Context, r *specs.LinuxResources) error {
 	f, err := k.rt.machine.facts("")
 	if err != nil {
@@ -24,39 +26,110 @@ func (k *Container) Update(_ context.Context, r *specs.LinuxResources) error {
 	if err != nil {
 		return errorf(k.state.Jail, "%w", err)
 	}
-	if err := k.limit(l); err != nil {
-		return errorf(k.state.Jail, "%w", err)
+	k.changing.Lock()
+	defer k.changing.Unlock()
+	before, err := k.inForce(l)
+	if err != nil {
+		return errorf(k.state.Jail, "limits: %w", err)
 	}
+	err = k.limit(l)
+	if err == nil {
+		err = k.setLimits(r, l)
+	}
+	if err != nil {
+		return errorf(k.state.Jail, "%w", errors.Join(err, k.putBack(l, before)))
+	}
+	return nil
+}
+
+// setLimits changes the state as the request says, unless it can't be saved.
+func (k *Container) setLimits(r *specs.LinuxResources, l plan.Limits) error {
 	k.mu.Lock()
+	memory, pids := k.state.Memory, k.state.Pids
 	if r.Memory != nil && r.Memory.Limit != nil {
 		k.state.Memory = l.Memory
 	}
-	if r.Pids != nil {
+	if r.Pids != nil && r.Pids.Limit != nil {
 		k.state.Pids = l.Pids
 	}
 	k.mu.Unlock()
-	return k.save()
+	err := k.save()
+	if err != nil {
+		k.mu.Lock()
+		k.state.Memory, k.state.Pids = memory, pids
+		k.mu.Unlock()
+	}
+	return err
 }
 
-// limit puts limits into force. Rules may be made before their jail.
+// limit puts limits into force. Rules may be made before their jail. Processors come
+// first: a request for some that are not there is what mostly fails.
 func (k *Container) limit(l plan.Limits) error {
+	if err := k.limitCPUs(l); err != nil {
+		return err
+	}
+	if err := k.lift(l); err != nil {
+		return err
+	}
+	for _, rule := range l.Rules {
+		rule.Jail = k.state.Jail
+		if err := kernel.AddRule(rule); err != nil {
+			return explainRule(rule, err)
+		}
+	}
+	return nil
+}
+
+// lift removes the rules that limits replace: one that denies replaces its
+// forerunner, and others would be added to it.
+func (k *Container) lift(l plan.Limits) error {
 	for _, gone := range l.Remove {
 		resource, action, _ := strings.Cut(gone, ":")
 		if err := kernel.RemoveRule(k.state.Jail, resource, action); err != nil {
 			return err
 		}
 	}
-	for _, rule := range l.Rules {
-		rule.Jail = k.state.Jail
-		// A rule that denies replaces its forerunner, others are added to it.
-		if err := kernel.RemoveRule(rule.Jail, rule.Resource, rule.Action); err != nil {
-			return explainRule(rule, err)
-		}
-		if err := kernel.AddRule(rule); err != nil {
-			return explainRule(rule, err)
+	return nil
+}
+
+// inForce is what limits a container.
+type inForce struct {
+	rules []kernel.Rule
+	jid   int // 0: the processors are not to be changed
+	cpus  kernel.CPUSet
+}
+
+// inForce looks at what limits would change.
+func (k *Container) inForce(l plan.Limits) (f inForce, err error) {
+	if f.rules, err = kernel.Rules(k.state.Jail); err != nil && !errors.Is(err, unix.ENOSYS) {
+		return f, err
+	}
+	if l.CPUs == "" {
+		return f, nil
+	}
+	j, err := k.openJail()
+	if err != nil {
+		return f, err
+	}
+	f.jid = j.ID
+	f.cpus, err = kernel.JailCPUs(j.ID)
+	return f, err
+}
+
+// putBack undoes limit, which may have done a part of what it does.
+func (k *Container) putBack(l plan.Limits, before inForce) error {
+	errs := []error{k.lift(l)}
+	if before.jid != 0 {
+		errs = append(errs, kernel.SetJailCPUs(before.jid, before.cpus))
+	}
+	for _, rule := range before.rules {
+		if slices.Contains(l.Remove, rule.Resource+":"+rule.Action) {
+			if err := kernel.AddRule(rule); err != nil {
+				errs = append(errs, explainRule(rule, err))
+			}
 		}
 	}
-	return k.limitCPUs(l)
+	return errors.Join(errs...)
 }
 
 func explainRule(r kernel.Rule, err error) error {
