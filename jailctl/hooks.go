@@ -82,6 +82,16 @@ func (r *Runtime) runHooks(ctx context.Context, point string, jid int, hooks []s
 	return nil
 }
 
+// runAllHooks is runHooks for hooks of which the others run if one fails. The error
+// tells of all that did.
+func (r *Runtime) runAllHooks(ctx context.Context, point string, jid int, hooks []specs.Hook, state specs.State) error {
+	var errs []error
+	for i := range hooks {
+		errs = append(errs, r.runHooks(ctx, point, jid, hooks[i:i+1], state))
+	}
+	return errors.Join(errs...)
+}
+
 func (r *Runtime) runHook(ctx context.Context, jid int, h *specs.Hook, state []byte) error {
 	if h.Timeout != nil {
 		var cancel context.CancelFunc

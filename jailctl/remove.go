@@ -66,7 +66,7 @@ func (r *Runtime) remove(ctx context.Context, name string, st *State, point func
 	}
 	if !st.Created.IsZero() {
 		// A hook that fails must not keep the container: runc logs it, too.
-		if err := r.runHooks(ctx, "poststop", onHost, st.Poststop, st.oci(specs.StateStopped)); err != nil {
+		if err := r.runAllHooks(ctx, "poststop", onHost, st.Poststop, st.oci(specs.StateStopped)); err != nil {
 			slog.Warn("hook failed after the container's end", "container", st.ID, "error", err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/urfave/cli"
@@ -107,8 +108,9 @@ func startable(id string, k *jailctl.Container) error {
 	}
 }
 
-// start starts the container. If the context ends meanwhile, the init is killed:
-// a hook in the jail may take its time.
+// start starts the container. If it can't be started, and if one of its hooks fails,
+// it has ended when start returns. If the context ends meanwhile, the init is killed
+// at once: a hook in the jail may take its time.
 func start(ctx context.Context, k *jailctl.Container) error {
 	stop := context.AfterFunc(ctx, func() {
 		// An init that has ended needs no signal.
@@ -116,7 +118,27 @@ func start(ctx context.Context, k *jailctl.Container) error {
 	})
 	err := k.Start(ctx)
 	if !stop() {
-		return errors.Join(errInterrupted, err)
+		err = errors.Join(errInterrupted, err)
+	}
+	if err != nil {
+		return errors.Join(err, end(context.WithoutCancel(ctx), k))
+	}
+	return nil
+}
+
+// endTimeout bounds the wait for an init that was killed.
+const endTimeout = 5 * time.Second
+
+// end kills the container's processes, and waits until its init has ended: delete
+// refuses a container that runs.
+func end(ctx context.Context, k *jailctl.Container) error {
+	err := k.KillAll(ctx, syscall.SIGKILL)
+	for until := time.Now().Add(endTimeout); err == nil && k.Status() != specs.StateStopped; time.Sleep(endPause) {
+		if time.Now().After(until) {
+			return fmt.Errorf("process %d does not end: %w", k.Init().Pid, context.DeadlineExceeded)
+		}
 	}
 	return err
 }
+
+const endPause = 2 * time.Millisecond

@@ -1,0 +1,184 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"jailshim/internal/need"
+)
+
+// patience is how long a test waits for what must come.
+const patience = 30 * time.Second
+
+// host is a folder for containers, which other processes make and change.
+type host struct {
+	t   *testing.T
+	dir string
+}
+
+func newHost(t *testing.T) *host {
+	t.Helper()
+	need.Root(t)
+	// The kernel's paths are without links, and those of mounts short.
+	dir, err := filepath.EvalSymlinks(os.TempDir())
+	if err == nil {
+		dir, err = os.MkdirTemp(dir, "jt-")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &host{t, dir}
+	t.Cleanup(func() {
+		if got := h.run("delete", "--force", "web"); got.status != 0 {
+			t.Errorf("delete --force in the end: %+v", got)
+		}
+		if left, err := os.ReadDir(filepath.Join(dir, "root")); err != nil || len(left) > 0 {
+			t.Errorf("left: %v, %v", left, err)
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return h
+}
+
+// bundle writes a bundle of the host's /rescue, and returns its folder.
+func (h *host) bundle(name string, hooks *specs.Hooks, args ...string) string {
+	h.t.Helper()
+	s := &specs.Spec{
+		Version: specs.Version,
+		Process: &specs.Process{Args: args, Cwd: "/", Env: []string{"PATH=/rescue"}},
+		Root:    &specs.Root{Path: "rootfs"},
+		Mounts:  []specs.Mount{{Type: "nullfs", Destination: "/rescue", Source: "/rescue", Options: []string{"ro"}}},
+		Hooks:   hooks,
+	}
+	b, err := json.Marshal(s)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	dir := filepath.Join(h.dir, name)
+	if err := os.MkdirAll(filepath.Join(dir, "rootfs"), 0o755); err != nil {
+		h.t.Fatal(err)
+	}
+	write(h.t, filepath.Join(dir, configFile), string(b))
+	return dir
+}
+
+// hook is one of the shell in /rescue, which is there on the host and in jails.
+func hook(script string) []specs.Hook {
+	return []specs.Hook{{Path: "/rescue/sh", Args: []string{"sh", "-c", script}, Env: []string{"PATH=/rescue"}}}
+}
+
+// running is a command that has been started.
+type running struct {
+	*exec.Cmd
+	h    *host
+	done chan output
+}
+
+// start starts the command as a process of its own.
+func (h *host) start(args ...string) *running {
+	h.t.Helper()
+	cmd := exec.Command(os.Args[0], append([]string{"--root", filepath.Join(h.dir, "root")}, args...)...)
+	cmd.Env = append(os.Environ(), asCommand+"=1")
+	// Files: what a container holds open would keep a pipe from its end.
+	out, err := os.CreateTemp(h.dir, "out")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		h.t.Fatal(err)
+	}
+	r := &running{cmd, h, make(chan output, 1)}
+	go func() {
+		defer out.Close()
+		err := cmd.Wait()
+		var failed *exec.ExitError
+		b, rerr := os.ReadFile(out.Name())
+		if err != nil && !errors.As(err, &failed) || rerr != nil {
+			h.t.Error(err, rerr)
+		}
+		r.done <- output{status: cmd.ProcessState.ExitCode(), out: string(b)}
+	}()
+	return r
+}
+
+// wait waits for the end of the command.
+func (r *running) wait() output {
+	r.h.t.Helper()
+	select {
+	case got := <-r.done:
+		return got
+	case <-time.After(patience):
+		_ = r.Process.Kill()
+		r.h.t.Fatalf("%v does not end", r.Args[3:])
+		return output{}
+	}
+}
+
+func (h *host) run(args ...string) output {
+	h.t.Helper()
+	return h.start(args...).wait()
+}
+
+// must runs a command that succeeds, and returns what it has printed.
+func (h *host) must(args ...string) string {
+	h.t.Helper()
+	got := h.run(args...)
+	if got.status != 0 {
+		h.t.Fatalf("%v: %+v", args, got)
+	}
+	return got.out
+}
+
+// status returns the container's status.
+func (h *host) status(id string) specs.ContainerState {
+	h.t.Helper()
+	var s specs.State
+	if err := json.Unmarshal([]byte(h.must("state", id)), &s); err != nil {
+		h.t.Fatal(err)
+	}
+	return s.Status
+}
+
+func TestStart_HookFails_ContainerHasStopped(t *testing.T) {
+	for name, hooks := range map[string]*specs.Hooks{
+		"startContainer": {StartContainer: hook("sleep 1000 & exit 3")},
+		"poststart":      {Poststart: hook("exit 3")},
+	} {
+		h := newHost(t)
+		h.must("create", "--bundle", h.bundle("b", hooks, "sleep", "1000"), "web")
+		if got := h.run("start", "web"); got.status != exitFailure || !strings.Contains(got.out, name+" hook") {
+			t.Errorf("%s: %+v, want an error of the hook", name, got)
+		}
+		if got := h.status("web"); got != specs.StateStopped {
+			t.Errorf("%s: status %s, want stopped", name, got)
+		}
+		if got := strings.TrimSpace(h.must("ps", "--format", "json", "web")); got != "[]" {
+			t.Errorf("%s: processes %s are left", name, got)
+		}
+		h.must("delete", "web")
+	}
+}
+
+func TestDelete_PoststopHookFails_OthersRun(t *testing.T) {
+	h := newHost(t)
+	file := filepath.Join(h.dir, "ran")
+	hooks := &specs.Hooks{Poststop: append(hook("exit 3"), hook("echo > "+file)...)}
+	h.must("run", "--detach", "--bundle", h.bundle("b", hooks, "sleep", "1000"), "web")
+	if got := h.must("delete", "--force", "web"); !strings.Contains(got, "exit status 3") {
+		t.Errorf("no warning: %q", got)
+	}
+	if _, err := os.Stat(file); err != nil {
+		t.Error(err)
+	}
+}
