@@ -5,9 +5,38 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/containerd/errdefs"
 )
+
+// Who can't wait gets the lock as soon as it is free, and else an error; who holds it
+// is not known here.
+func TestSeize_FreeOrHeldByAStranger_LockOrError(t *testing.T) {
+	rt := New(Config{Root: filepath.Join(t.TempDir(), "root")})
+	held, err := rt.Seize(t.Context(), "web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pushes := []push{{0, 20 * time.Millisecond}, {syscall.SIGTERM, 20 * time.Millisecond}, {syscall.SIGKILL, 20 * time.Millisecond}}
+	if _, err := rt.seize(t.Context(), "web", pushes); !errdefs.IsUnavailable(err) {
+		t.Errorf("held: got error %v, want one wrapping ErrUnavailable", err)
+	}
+	time.AfterFunc(50*time.Millisecond, func() {
+		if err := held.Unlock(); err != nil {
+			t.Error(err)
+		}
+	})
+	l, err := rt.Seize(t.Context(), "web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Unlock(); err != nil {
+		t.Error(err)
+	}
+}
 
 // Two commands on one container at once would undo each other's work.
 func TestLock_HeldByAnother_WaitsAndTakesTheFileThatIsThere(t *testing.T) {

@@ -5,7 +5,9 @@
 // A container outlives the command that made it. Each command finds it by the
 // state below --root, and what changes it holds the container's lock meanwhile
 // (see jailctl.Lock): create, start, pause, resume, update, delete. The others
-// only look, or signal, and never wait: kill ends a start whose hook hangs.
+// only look, or signal, and never wait: kill --all ends a start whose hook hangs in
+// the jail. delete --force ends whoever else it would wait for (see
+// jailctl.Runtime.Seize).
 //
 //	create   plan → jail → init that waits → console socket, pid file
 //	start    the init executes its program

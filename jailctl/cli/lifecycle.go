@@ -68,12 +68,18 @@ func (p *Program) deleteCommand(ctx context.Context) cli.Command {
 
 // remove deletes a container.
 func (p *Program) remove(ctx context.Context, id string, force bool) error {
-	if k, err := p.load(id); force && err == nil {
-		// Whoever holds the lock may be waiting for the init. An init that has
-		// ended needs no signal, and whatever else fails, deleting tells of.
-		_ = k.Signal(ctx, syscall.SIGKILL)
+	lock := p.runtime.Lock
+	if force {
+		lock = func(id string) (*jailctl.Lock, error) { return p.runtime.Seize(ctx, id) }
+		if k, err := p.load(id); err == nil {
+			// Whoever holds the lock may be waiting for the init, or for a hook in
+			// the jail. An init that has ended needs no signal, and whatever else
+			// fails, deleting tells of.
+			_ = k.Signal(ctx, syscall.SIGKILL)
+			_ = k.KillAll(ctx, syscall.SIGKILL)
+		}
 	}
-	err := p.change(id, func(k *jailctl.Container) error {
+	err := p.changeWith(lock, id, func(k *jailctl.Container) error {
 		switch s := k.Status(); {
 		case force, s == specs.StateStopped, s == specs.StateCreated, k.Made().IsZero():
 			return k.Delete(ctx)

@@ -6,7 +6,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -179,6 +181,66 @@ func TestDelete_PoststopHookFails_OthersRun(t *testing.T) {
 		t.Errorf("no warning: %q", got)
 	}
 	if _, err := os.Stat(file); err != nil {
+		t.Error(err)
+	}
+}
+
+// A hook that hangs must not keep anybody from removing the container.
+func TestDelete_ForceWhileAHookHangs_NothingIsLeft(t *testing.T) {
+	for name, hang := range map[string]struct {
+		hooks   specs.Hooks
+		begun   string // the file that the hook makes, from the bundle
+		stopped bool   // the command does not even handle signals
+	}{
+		"createRuntime":              {specs.Hooks{CreateRuntime: hook("echo $$ > $BEGUN; exec sleep 1000")}, "begun", false},
+		"createRuntime, and stopped": {specs.Hooks{CreateRuntime: hook("echo $$ > $BEGUN; exec sleep 1000")}, "begun", true},
+		"startContainer":             {specs.Hooks{StartContainer: hook("echo $$ > /begun; exec sleep 1000")}, "rootfs/begun", false},
+		"poststart":                  {specs.Hooks{Poststart: hook("echo $$ > $BEGUN; exec sleep 1000")}, "begun", false},
+	} {
+		h := newHost(t)
+		begun := filepath.Join(h.dir, "b", hang.begun)
+		for _, hooks := range [][]specs.Hook{hang.hooks.CreateRuntime, hang.hooks.Poststart} {
+			for i := range hooks {
+				hooks[i].Env = append(hooks[i].Env, "BEGUN="+begun)
+			}
+		}
+		r := h.start("run", "--detach", "--bundle", h.bundle("b", &hang.hooks, "sleep", "1000"), "web")
+		for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+			if _, err := os.Stat(begun); err == nil {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("%s: the hook does not begin", name)
+			}
+		}
+		if hang.stopped {
+			if err := r.Process.Signal(syscall.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			defer killWhoWrote(t, begun) // it is nobody's child any more
+		}
+		h.must("delete", "--force", "web")
+		if got := r.wait(); got.status == 0 {
+			t.Errorf("%s: run succeeded", name)
+		}
+		if got := h.run("state", "web"); got.status == 0 {
+			t.Errorf("%s: the container is still there: %s", name, got.out)
+		}
+	}
+}
+
+// killWhoWrote kills the process whose pid is in a file.
+func killWhoWrote(t *testing.T, path string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Error(err)
 	}
 }

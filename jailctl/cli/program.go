@@ -199,10 +199,15 @@ func (p *Program) load(id string) (*jailctl.Container, error) {
 
 // change runs f on a container that nobody else changes meanwhile.
 func (p *Program) change(id string, f func(*jailctl.Container) error) error {
+	return p.changeWith(p.runtime.Lock, id, f)
+}
+
+// changeWith is change with a lock that is got in a way of its own.
+func (p *Program) changeWith(lock func(id string) (*jailctl.Lock, error), id string, f func(*jailctl.Container) error) error {
 	if _, err := os.Stat(p.root); errors.Is(err, fs.ErrNotExist) {
 		return missing(id)
 	}
-	return p.locked(id, func() error {
+	return locked(lock, id, func() error {
 		k, err := p.load(id)
 		if errdefs.IsNotFound(err) {
 			// A create that was killed right at its start leaves a folder.
@@ -216,8 +221,10 @@ func (p *Program) change(id string, f func(*jailctl.Container) error) error {
 }
 
 // locked runs f with the container's lock.
-func (p *Program) locked(id string, f func() error) (retErr error) {
-	l, err := p.runtime.Lock(id)
+func (p *Program) locked(id string, f func() error) error { return locked(p.runtime.Lock, id, f) }
+
+func locked(lock func(id string) (*jailctl.Lock, error), id string, f func() error) (retErr error) {
+	l, err := lock(id)
 	if err != nil {
 		return err
 	}
