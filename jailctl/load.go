@@ -34,6 +34,21 @@ func (r *Runtime) loaded(name string, st *State) *Container {
 	return &Container{rt: r, name: name, state: *st, detached: true, execs: make(map[int]struct{})}
 }
 
+// Exists reports whether the container is still there: it is not if it was removed,
+// whoever has its name since.
+func (k *Container) Exists() (bool, error) {
+	st, err := k.rt.store.read(k.name)
+	if errdefs.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return st.Init == k.state.Init && st.Created.Equal(k.state.Created), nil
+}
+
 // RemoveFolder removes the folder of a container that has no state, so that
 // nothing else of it exists. The caller holds the container's lock.
 func (r *Runtime) RemoveFolder(id string) error {

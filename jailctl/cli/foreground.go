@@ -44,8 +44,10 @@ func (p *Program) attach(child driver.Process) (*foreground, error) {
 	return f, nil
 }
 
-// wait waits for the process, and returns its exit status.
+// wait waits for the process, and returns its exit status. Signals are this program's
+// again then.
 func (f *foreground) wait() (int, error) {
+	defer signal.Stop(f.signals)
 	type result struct {
 		state *os.ProcessState
 		err   error
@@ -79,11 +81,12 @@ func (f *foreground) wait() (int, error) {
 }
 
 // release gives signals and terminal back. What is still in the terminal is
-// copied before.
+// copied before. A second call does nothing.
 func (f *foreground) release() {
 	if f == nil {
 		return
 	}
 	signal.Stop(f.signals)
 	f.terminal.close()
+	f.terminal = nil
 }

@@ -244,3 +244,32 @@ func killWhoWrote(t *testing.T, path string) {
 		t.Error(err)
 	}
 }
+
+// A run that waits for its container must not remove what has its name by then.
+func TestRun_DeletedAndMadeAnew_TheNewOneStays(t *testing.T) {
+	h := newHost(t)
+	bundle := h.bundle("b", nil, "sleep", "1000")
+	r := h.start("run", "--bundle", bundle, "web")
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		if got := h.run("state", "web"); strings.Contains(got.out, `"running"`) {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("it does not run")
+		}
+	}
+	if err := r.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	h.must("delete", "--force", "web")
+	h.must("run", "--detach", "--bundle", bundle, "web")
+	if err := r.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.wait(); got.status != statusOfSignal+int(syscall.SIGKILL) {
+		t.Errorf("the first run: %+v", got)
+	}
+	if got := h.status("web"); got != specs.StateRunning {
+		t.Errorf("the new container is %s", got)
+	}
+}

@@ -57,17 +57,28 @@ func (p *Program) run(ctx context.Context, m *making, keep bool) error {
 	if err != nil || m.detach {
 		return err
 	}
+	defer f.release()
 	status, err := f.wait()
-	// The end of the init is the end of all, which may hold the terminal.
-	err = errors.Join(err, k.Quiesce(ctx))
-	f.release()
-	if !keep {
-		err = errors.Join(err, p.locked(m.id, func() error { return k.Delete(ctx) }))
-	}
+	err = errors.Join(err, p.locked(m.id, func() error { return finish(ctx, k, f, keep) }))
 	if err != nil {
 		return err
 	}
 	return &exit{status: status}
+}
+
+// finish ends a container whose init has ended in the foreground. The lock is held.
+func finish(ctx context.Context, k *jailctl.Container, f *foreground, keep bool) error {
+	// Somebody else may have deleted it, and made another of its name.
+	there, err := k.Exists()
+	if there {
+		// The end of the init is the end of all, which may hold the terminal.
+		err = k.Quiesce(ctx)
+	}
+	f.release()
+	if !there || keep {
+		return err
+	}
+	return errors.Join(err, k.Delete(ctx))
 }
 
 func (p *Program) startCommand(ctx context.Context) cli.Command {
