@@ -9,6 +9,7 @@ const (
 	sysWrite             = 4   // SYS_write, sys/sys/syscall.h:13
 	sysClose             = 6   // SYS_close, sys/sys/syscall.h:15
 	sysChdir             = 12  // SYS_chdir, sys/sys/syscall.h:21
+	sysFchdir            = 13  // SYS_fchdir, sys/sys/syscall.h:22
 	sysGetpid            = 20  // SYS_getpid, sys/sys/syscall.h:29
 	sysUnmount           = 22  // SYS_unmount, sys/sys/syscall.h:31
 	sysIoctl             = 54  // SYS_ioctl, sys/sys/syscall.h:63
@@ -47,6 +48,7 @@ const (
 	sysProcctl           = 544 // SYS_procctl, sys/sys/syscall.h:485
 	sysFstatat           = 552 // SYS_fstatat, sys/sys/syscall.h:493
 	sysStatfs            = 555 // SYS_statfs, sys/sys/syscall.h:496
+	sysFstatfs           = 556 // SYS_fstatfs, sys/sys/syscall.h:497
 	sysGetfsstat         = 557 // SYS_getfsstat, sys/sys/syscall.h:498
 	sysCpusetGetdomain   = 561 // SYS_cpuset_getdomain, sys/sys/syscall.h:502
 	sysCpusetSetdomain   = 562 // SYS_cpuset_setdomain, sys/sys/syscall.h:503

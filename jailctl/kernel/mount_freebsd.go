@@ -1,6 +1,12 @@
 package kernel
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+)
 
 // Mount mounts a file system of a type on target, a path that is resolved through
 // symbolic links. Flags are the Mount… constants. The kernel loads the module of
@@ -18,6 +24,60 @@ func Mount(fstype, target string, options []MountOption, flags int) error {
 		return err
 	}
 	return nmount(fmt.Sprintf("%s on %q", fstype, target), params, flags)
+}
+
+// MountAt is [Mount] on a name in an open folder, or with the name "." on that folder
+// itself, wherever it is and whatever has become of the path that led to it: a child
+// process goes there. A link of that name is followed.
+//
+// Source: fchdir(2), nmount(2); vn_path_to_global_path in sys/kern/vfs_cache.c, which
+// finds the absolute path that the mount gets.
+func MountAt(fstype string, dir *os.File, name string, options []MountOption, flags int) error {
+	object := fmt.Sprintf("%s on %q in %q", fstype, name, dir.Name())
+	params, err := mountParams(fstype, name, options)
+	if err != nil {
+		return err
+	}
+	if name == "" || strings.Contains(name, "/") {
+		return newError("nmount", object, syscall.EINVAL)
+	}
+	answer, control, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer answer.Close()
+	defer control.Close()
+	s := new(Script)
+	s.Descriptors([]int{int(dir.Fd()), int(control.Fd())}, 2)
+	s.Mount(0, params, flags)
+	s.Ready()
+	pid, err := s.Fork()
+	if err != nil {
+		return err
+	}
+	if err := control.Close(); err != nil {
+		return err
+	}
+	err = ReadAnswer(answer)
+	awaitChild(pid)
+	var failed *StepError
+	if errors.As(err, &failed) {
+		return &Error{Op: "nmount", Object: object, Errno: failed.Errno, Detail: failed.detail}
+	}
+	if err != nil {
+		return fmt.Errorf("nmount %s: its process, %d: %w", object, pid, err)
+	}
+	return nil
+}
+
+// awaitChild waits for a child whose status nobody needs, and which somebody else may
+// have reaped.
+func awaitChild(pid int) {
+	for {
+		if _, err := syscall.Wait4(pid, nil, 0, nil); !errors.Is(err, syscall.EINTR) {
+			return
+		}
+	}
 }
 
 // Unmount unmounts the newest file system on target. With force, open files don't
@@ -74,6 +134,15 @@ func Mounts() ([]MountInfo, error) {
 func MountOf(path string) (MountInfo, error) {
 	buf := make([]byte, statfsSize)
 	if err := statfsOf(path, buf); err != nil {
+		return MountInfo{}, err
+	}
+	return decodeMount(buf)
+}
+
+// MountOfFile returns the mount that holds an open file.
+func MountOfFile(f *os.File) (MountInfo, error) {
+	buf := make([]byte, statfsSize)
+	if err := fstatfs(f, buf); err != nil {
 		return MountInfo{}, err
 	}
 	return decodeMount(buf)

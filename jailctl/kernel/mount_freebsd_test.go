@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -95,6 +96,104 @@ func TestMount_Nullfs(t *testing.T) {
 	wantErrno(t, "Unmount while in use", Unmount(dir, false), unix.EBUSY)
 	if err := Unmount(dir, true); err != nil {
 		t.Error(err)
+	}
+}
+
+// What has become of the path does not matter: the folder is the one that is open.
+func TestMountAt_PathIsALinkByThen_MountsOnTheOpenFolder(t *testing.T) {
+	need.Root(t)
+	base, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, moved, other := filepath.Join(base, "a"), filepath.Join(base, "moved"), filepath.Join(base, "other")
+	for _, dir := range []string{path, other} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	if err := errors.Join(os.Rename(path, moved), os.Symlink(other, path)); err != nil {
+		t.Fatal(err)
+	}
+	if err := MountAt("tmpfs", dir, ".", []MountOption{option("size", "1m")}, MountReadOnly); err != nil {
+		t.Fatal(err)
+	}
+	m, err := MountOf(moved)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.On == moved {
+		defer func() {
+			if err := UnmountID(m.ID, true); err != nil {
+				t.Error(err)
+			}
+		}()
+	}
+	if m.On != moved || m.Type != "tmpfs" || m.Flags&MountReadOnly == 0 {
+		t.Errorf("got %+v", m)
+	}
+	if covered, err := MountOfFile(dir); err != nil || covered.ID == m.ID {
+		t.Errorf("the covered folder is on %+v, %v", covered, err)
+	}
+	// The folder's own dot leads onto what is mounted there.
+	root, err := os.Open(moved + "/.")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	if got, err := MountOfFile(root); err != nil || got != m {
+		t.Errorf("got %+v, %v, want %+v", got, err, m)
+	}
+}
+
+func TestMountAt_Refused_KernelSaysWhy(t *testing.T) {
+	need.Root(t)
+	dir, err := os.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	err = MountAt("tmpfs", dir, ".", []MountOption{{Name: "noatime"}}, 0)
+	wantErrno(t, "unknown option", err, unix.EINVAL)
+	if e := new(Error); errors.As(err, &e) && e.Detail != "mount option <noatime> is unknown" {
+		t.Errorf("the kernel says %q", e.Detail)
+	}
+	wantErrno(t, "missing name", MountAt("tmpfs", dir, "none", nil, 0), unix.ENOENT)
+	wantErrno(t, "no name", MountAt("tmpfs", dir, "", nil, 0), unix.EINVAL)
+	wantErrno(t, "a path", MountAt("tmpfs", dir, "../x", nil, 0), unix.EINVAL)
+	if err := MountAt("tmpfs", dir, "x\x00", nil, 0); !errors.Is(err, unix.EINVAL) {
+		t.Errorf("a name with a NUL: %v, want EINVAL", err)
+	}
+}
+
+func BenchmarkMountAt(b *testing.B) {
+	if os.Getuid() != 0 {
+		b.Skip("needs root")
+	}
+	path := b.TempDir()
+	dir, err := os.Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer dir.Close()
+	for _, at := range []bool{false, true} {
+		b.Run(strconv.FormatBool(at), func(b *testing.B) {
+			for b.Loop() {
+				if at {
+					err = MountAt("tmpfs", dir, ".", nil, 0)
+				} else {
+					err = Mount("tmpfs", path, nil, 0)
+				}
+				if err := errors.Join(err, Unmount(path, true)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 

@@ -2,8 +2,13 @@
 
 package kernel
 
+import "os"
+
 // Mount returns [ErrUnsupported].
 func Mount(string, string, []MountOption, int) error { return ErrUnsupported }
+
+// MountAt returns [ErrUnsupported].
+func MountAt(string, *os.File, string, []MountOption, int) error { return ErrUnsupported }
 
 // Unmount returns [ErrUnsupported].
 func Unmount(string, bool) error { return ErrUnsupported }
@@ -16,3 +21,6 @@ func Mounts() ([]MountInfo, error) { return nil, ErrUnsupported }
 
 // MountOf returns [ErrUnsupported].
 func MountOf(string) (MountInfo, error) { return MountInfo{}, ErrUnsupported }
+
+// MountOfFile returns [ErrUnsupported].
+func MountOfFile(*os.File) (MountInfo, error) { return MountInfo{}, ErrUnsupported }

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"math"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // Script is what a forked child does: system calls, one after the other, and at
@@ -48,6 +51,7 @@ type step struct {
 	args  [6]argument
 	allow []syscall.Errno // are no failure
 	what  string          // it is, for the error
+	said  []byte          // what the kernel says of its failure, in the room; a NUL goes before
 }
 
 // argument is a number, or the address of something in the script's room.
@@ -226,6 +230,31 @@ func (s *Script) Chdir(path string) {
 	s.add("change to the working directory "+path, sysChdir, address(s.text(path)))
 }
 
+// Mount mounts a file system on a name of the folder that is open as the child's
+// descriptor fd, its working directory from then on.
+func (s *Script) Mount(fd int, params []Param, flags int) {
+	buffers, err := encodeOptions(params, nil)
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	said := inRoom(s, make([]byte, 1+errmsgSize))
+	iov := make([]unix.Iovec, len(buffers))
+	for i, b := range buffers {
+		b = inRoom(s, b)
+		if i == len(iov)-1 {
+			b = said[1:]
+		}
+		if len(b) > 0 {
+			iov[i].Base = &b[0]
+			iov[i].SetLen(len(b))
+		}
+	}
+	s.add("change to the folder", sysFchdir, number(fd))
+	st := s.add("mount", sysNmount, argument{p: unsafe.Pointer(unsafe.SliceData(inRoom(s, iov)))}, number(len(iov)), number(flags))
+	st.said = said
+}
+
 // Ready answers that all is well so far.
 func (s *Script) Ready() { s.add("answer", 0).op = opReady }
 
@@ -243,7 +272,8 @@ func (s *Script) Accept(fd int) {
 }
 
 // An answer is the errno of the step that failed, 0 if all is well; whether the step
-// was about the program; and what the step is, to the end of the stream.
+// was about the program; and what the step is, to the end of the stream, with what the
+// kernel said of it behind a NUL.
 const (
 	answerSize       = 8 // without the text
 	offAnswerErrno   = 0 // uint32
@@ -266,7 +296,8 @@ func ReadAnswer(r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	return &StepError{Step: string(what), Errno: errno, Program: head[offAnswerProgram] != 0}
+	what, said, _ := bytes.Cut(what, []byte{0})
+	return &StepError{Step: string(what), Errno: errno, Program: head[offAnswerProgram] != 0, detail: DecodeString(said)}
 }
 
 // putAnswer makes an answer of the outcome of a step. It is called in the child.
@@ -290,6 +321,7 @@ type StepError struct {
 	Step    string
 	Errno   syscall.Errno
 	Program bool // it was to find or to execute the program
+	detail  string
 }
 
 func (e *StepError) Error() string { return e.Step + ": " + e.Errno.Error() }

@@ -232,6 +232,7 @@ func (c *child) fork(own *thread, private span, shared []span) (int, syscall.Err
 		// Nobody may be there to read it.
 		_, _, _ = syscall.RawSyscall6(sysWrite, control, uintptr(unsafe.Pointer(&c.scratch)), answerSize, 0, 0, 0)
 		_, _, _ = syscall.RawSyscall6(sysWrite, control, uintptr(unsafe.Pointer(unsafe.StringData(st.what))), uintptr(len(st.what)), 0, 0, 0)
+		_, _, _ = syscall.RawSyscall6(sysWrite, control, uintptr(unsafe.Pointer(unsafe.SliceData(st.said))), uintptr(len(st.said)), 0, 0, 0)
 		_, _, _ = syscall.RawSyscall6(sysExit, ScriptFailed, 0, 0, 0, 0, 0)
 	}
 	for {

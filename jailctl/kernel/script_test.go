@@ -24,6 +24,9 @@ func TestReadAnswer(t *testing.T) {
 			t.Errorf("step of kind %d: %v", o, err)
 		}
 	}
+	if e := new(StepError); !errors.As(ReadAnswer(strings.NewReader(string(b[:])+"step x\x00said\x00\x00")), &e) || e.Step != "step x" || e.detail != "said" {
+		t.Errorf("with what the kernel said: %+v", e)
+	}
 	for n := range answerSize {
 		err := ReadAnswer(bytes.NewReader(b[:n]))
 		if n == 0 && !errors.Is(err, io.EOF) || n > 0 && !errors.Is(err, io.ErrUnexpectedEOF) {

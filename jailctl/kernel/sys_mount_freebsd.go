@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"os"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -56,6 +57,20 @@ func statfsOf(target string, buf []byte) error {
 	runtime.KeepAlive(buf)
 	if errno != 0 {
 		return newError("statfs", strconv.Quote(target), errno)
+	}
+	return nil
+}
+
+// fstatfs fills buf, of the size of a struct statfs, for the mount that holds an open
+// file.
+func fstatfs(f *os.File, buf []byte) error {
+	errno := syscall.EINTR
+	for errno == syscall.EINTR {
+		_, _, errno = unix.Syscall6(sysFstatfs, f.Fd(), uintptr(pointer(buf)), 0, 0, 0, 0)
+	}
+	runtime.KeepAlive(buf)
+	if errno != 0 {
+		return newError("fstatfs", strconv.Quote(f.Name()), errno)
 	}
 	return nil
 }
