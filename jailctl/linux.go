@@ -1,19 +1,16 @@
 package jailctl
 
-import (
-	"os"
-
-	"jailshim/jailctl/kernel"
-)
+import "jailshim/jailctl/kernel"
 
 // linuxProgram reports whether a program in the container's root is for Linux. One that
 // can't be read is not.
 func linuxProgram(root, program string) bool {
-	path, err := resolve(root, program)
-	if err != nil {
+	at, err := find(root, program, orFile)
+	if err != nil || at.name == "" {
 		return false
 	}
-	f, err := os.Open(path)
+	defer at.Close()
+	f, err := at.dir.Open(at.name)
 	if err != nil {
 		return false
 	}

@@ -1,16 +1,18 @@
 package jailctl
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/containerd/errdefs"
-	securejoin "github.com/cyphar/filepath-securejoin"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"jailshim/driver"
 	"jailshim/jailctl/kernel"
@@ -33,11 +35,7 @@ func mountRoot(root string, mounts []driver.Mount) error {
 		if err != nil {
 			return fmt.Errorf("root file system: %w", err)
 		}
-		target, err := resolve(root, planned.Target)
-		if err != nil {
-			return err
-		}
-		if err := mountOne(&planned, target); err != nil {
+		if err := mountFolder(&planned, root); err != nil {
 			return fmt.Errorf("root file system: %w", err)
 		}
 	}
@@ -69,9 +67,11 @@ func (k *Container) mountReadonly() error {
 		if on(mounts[i].Target, mounts[:i]) {
 			continue // it lies on another mount, which isn't there yet
 		}
-		if _, err := target(&mounts[i], k.base); err != nil {
+		at, err := target(&mounts[i], k.base)
+		if err != nil {
 			return fmt.Errorf("%s: %w", mounts[i].From, err)
 		}
+		at.Close()
 	}
 	if cwd := k.plan.Process.Cwd; !on(cwd, mounts) {
 		if err := makeFolder(k.base, cwd); err != nil {
@@ -81,22 +81,31 @@ func (k *Container) mountReadonly() error {
 	if err := os.Mkdir(k.state.Root, 0o711); err != nil {
 		return err
 	}
-	view := plan.Mount{Type: "nullfs", Source: k.base, Flags: kernel.MountReadOnly}
-	return mountOne(&view, k.state.Root)
+	view := plan.Mount{Type: "nullfs", Source: k.base, Target: "/", Flags: kernel.MountReadOnly}
+	return mountFolder(&view, k.state.Root)
 }
 
-// makeFolder makes a folder of the container, unless it is there.
-func makeFolder(root, path string) error {
-	dir, err := resolve(root, path)
+// mountFolder makes a mount on a folder that is there.
+func mountFolder(m *plan.Mount, root string) error {
+	at, err := find(root, m.Target, 0)
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(dir); err == nil {
-		return nil // whatever it is: changing to it will tell
+	defer at.Close()
+	return mountOne(m, at)
+}
+
+// makeFolder makes a folder of the container, unless something is there: changing to it
+// will tell what.
+func makeFolder(root, path string) error {
+	at, err := find(root, path, makeFolders)
+	if errors.Is(err, unix.ENOTDIR) {
+		return nil
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("working folder %s: %w", path, err)
+	if err != nil {
+		return fmt.Errorf("working folder: %w", err)
 	}
+	at.Close()
 	return nil
 }
 
@@ -113,59 +122,68 @@ func (k *Container) mount(m *plan.Mount) error {
 			return err
 		}
 	}
-	path, err := target(m, k.state.Root)
+	at, err := target(m, k.state.Root)
 	if err != nil {
 		return err
 	}
+	defer at.Close()
 	if m.CopyUp {
-		return copyUp(path, func() error { return mountOne(m, path) })
+		return copyUp(at.path, func() error { return mountOne(m, at) })
 	}
-	if err := mountOne(m, path); err != nil {
+	if err := mountOne(m, at); err != nil {
 		return err
 	}
 	if m.Type == "devfs" && m.Target == "/dev" {
-		return k.allowDevices(path)
+		return k.allowDevices(at.path)
 	}
 	return nil
 }
 
 // target finds the place of a mount inside root, and makes it if it isn't there.
-// No link leads out: each is followed as the container's processes would.
-func target(m *plan.Mount, root string) (string, error) {
-	path, err := resolve(root, m.Target)
-	if err != nil {
-		return "", err
-	}
+func target(m *plan.Mount, root string) (*spot, error) {
 	if m.Type == "nullfs" {
 		fi, err := os.Stat(m.Source)
 		if err != nil {
-			return "", fmt.Errorf("source of %s: %w: %w", m.Target, errdefs.ErrInvalidArgument, err)
+			return nil, fmt.Errorf("source of %s: %w: %w", m.Target, errdefs.ErrInvalidArgument, err)
 		}
 		switch mode := fi.Mode(); {
 		case mode.IsRegular():
-			return path, placeholder(m.Target, path)
+			return targetFile(m, root)
 		case !mode.IsDir():
-			return "", fmt.Errorf("source of %s: %s is a %s, and only folders and files can be mounted; mount its folder: %w",
+			return nil, fmt.Errorf("source of %s: %s is a %s, and only folders and files can be mounted; mount its folder: %w",
 				m.Target, m.Source, kindOf(mode), errdefs.ErrInvalidArgument)
 		}
 	}
-	if err := os.MkdirAll(path, 0o755); err != nil {
-		return "", fmt.Errorf("target %s: %w", m.Target, err)
+	at, err := find(root, m.Target, makeFolders)
+	if err != nil {
+		return nil, fmt.Errorf("target %s: %w", m.Target, err)
 	}
-	return path, nil
+	return at, nil
+}
+
+// targetFile is target for the mount of a file.
+func targetFile(m *plan.Mount, root string) (*spot, error) {
+	at, err := find(root, m.Target, makeFolders|orFile)
+	if err == nil {
+		if err = at.placeholder(); err == nil {
+			return at, nil
+		}
+		at.Close()
+	}
+	return nil, fmt.Errorf("target %s: %w", m.Target, err)
 }
 
 // placeholder makes sure that there is a file to mount a file upon. The kernel
 // wants one that has no other name.
-func placeholder(name, target string) error {
-	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-		return fmt.Errorf("target %s: %w", name, err)
+func (s *spot) placeholder() error {
+	if s.name == "" {
+		return fmt.Errorf("it is a folder, and a file is to be mounted there: %w", errdefs.ErrInvalidArgument)
 	}
-	fi, err := os.Lstat(target)
+	fi, err := s.dir.Lstat(s.name)
 	if errors.Is(err, fs.ErrNotExist) {
-		f, err := os.OpenFile(target, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		f, err := s.dir.OpenFile(s.name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 		if err != nil {
-			return fmt.Errorf("target %s: %w", name, err)
+			return err
 		}
 		return f.Close()
 	}
@@ -173,31 +191,34 @@ func placeholder(name, target string) error {
 		return err
 	}
 	if !fi.Mode().IsRegular() {
-		return fmt.Errorf("target %s: it is a %s, and a file is to be mounted there: %w", name, kindOf(fi.Mode()), errdefs.ErrInvalidArgument)
+		return fmt.Errorf("it is a %s, and a file is to be mounted there: %w", kindOf(fi.Mode()), errdefs.ErrInvalidArgument)
 	}
 	if links(fi) == 1 {
 		return nil
 	}
-	return breakLink(target, fi)
+	return s.breakLink(fi)
 }
 
 // breakLink gives a file that has several names a copy of its own under this one.
-func breakLink(target string, fi fs.FileInfo) error {
-	b, err := os.ReadFile(target)
+func (s *spot) breakLink(fi fs.FileInfo) error {
+	b, err := s.dir.ReadFile(s.name)
 	if err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(target), ".jailshim-")
+	tmp := ".jailshim-" + s.name
+	f, err := s.dir.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name())
-	_, err = tmp.Write(b)
-	err = errors.Join(err, tmp.Chmod(fi.Mode()), tmp.Close())
-	if err != nil {
-		return err
+	_, err = f.Write(b)
+	err = errors.Join(err, f.Chmod(fi.Mode()), f.Close())
+	if err == nil {
+		err = s.dir.Rename(tmp, s.name)
 	}
-	return os.Rename(tmp.Name(), target)
+	if err != nil {
+		return errors.Join(err, s.dir.Remove(tmp))
+	}
+	return nil
 }
 
 func kindOf(m fs.FileMode) string {
@@ -216,16 +237,6 @@ func kindOf(m fs.FileMode) string {
 	return "device"
 }
 
-// resolve returns the host's path of a path in the container whose root is root,
-// with all links followed inside. Components that do not exist stay as they are.
-func resolve(root, path string) (string, error) {
-	p, err := securejoin.SecureJoin(root, path)
-	if err != nil {
-		return "", fmt.Errorf("path %s in the root %s: %w", path, root, err)
-	}
-	return p, nil
-}
-
 // realPath resolves the links in a path as far as it exists.
 func realPath(path string) string {
 	if p, err := filepath.EvalSymlinks(path); err == nil {
@@ -238,26 +249,98 @@ func realPath(path string) string {
 	return filepath.Join(realPath(filepath.Clean(dir)), base)
 }
 
-// mountOne makes a mount and makes sure that it is where it should be: the kernel
-// follows links, and somebody may have put one there.
-func mountOne(m *plan.Mount, target string) error {
+// mountOne makes a mount, and makes sure that it is where it should be: the kernel takes
+// a path and follows links, and somebody may have put one there since it was looked up.
+func mountOne(m *plan.Mount, at *spot) error {
 	options := m.Options
-	switch m.Type {
-	case "nullfs", "zfs", "unionfs":
+	if hasSource(m) {
 		options = append([]kernel.MountOption{{Name: "from", Value: m.Source, HasValue: true}}, options...)
 	}
-	if err := kernel.Mount(m.Type, target, options, m.Flags); err != nil {
-		return fmt.Errorf("mount %s on %s: %w", m.Type, target, err)
-	}
-	info, err := kernel.MountOf(target)
+	dir, err := at.dir.Open(".")
 	if err != nil {
 		return err
 	}
-	if info.On != target {
-		return errors.Join(fmt.Errorf("mount %s on %s: it came to lie on %s", m.Type, target, info.On),
-			kernel.UnmountID(info.ID, true))
+	defer dir.Close()
+	before, err := kernel.Mounts()
+	if err != nil {
+		return err
+	}
+	if at.isOthers(before) {
+		err = kernel.MountAt(m.Type, dir, cmp.Or(at.name, "."), options, m.Flags)
+	} else {
+		err = kernel.Mount(m.Type, at.path, options, m.Flags)
+	}
+	if err != nil {
+		return fmt.Errorf("mount %s on %s: %w", m.Type, at.path, err)
+	}
+	if err := at.check(m, before); err != nil {
+		return fmt.Errorf("mount %s on %s: %w", m.Type, at.path, err)
 	}
 	return nil
+}
+
+func hasSource(m *plan.Mount) bool {
+	return m.Type == "nullfs" || m.Type == "zfs" || m.Type == "unionfs"
+}
+
+// isOthers reports whether the way to a place leads over a volume, in which others may
+// change names at any time. A child process that mounts costs as much as the start of a
+// container's own, and isn't worth it where only somebody with the host's rights can.
+func (s *spot) isOthers(mounts []kernel.MountInfo) bool {
+	return slices.ContainsFunc(mounts, func(m kernel.MountInfo) bool {
+		return m.On != s.root && within(m.On, s.root) && within(s.path, m.On) && !slices.Contains(ownTypes, m.Type)
+	})
+}
+
+// ownTypes are file systems that are new with each mount.
+var ownTypes = []string{"tmpfs", "devfs", "fdescfs", "procfs", "linprocfs", "linsysfs"}
+
+// check makes sure that a mount that was just made is at the place. If it isn't, it is
+// unmounted: that one alone, and nothing that shows at the place instead.
+func (s *spot) check(m *plan.Mount, before []kernel.MountInfo) error {
+	isNew := func(id kernel.FSID) bool {
+		return !slices.ContainsFunc(before, func(b kernel.MountInfo) bool { return b.ID == id })
+	}
+	got, err := s.mount()
+	switch {
+	case err == nil && isNew(got.ID) && got.On == s.path:
+		return nil
+	case err == nil && isNew(got.ID):
+		return errors.Join(s.strayed(&got), kernel.UnmountID(got.ID, true))
+	}
+	after, err := kernel.Mounts()
+	if err != nil {
+		return err
+	}
+	var stray []kernel.MountInfo
+	var on []string
+	for _, a := range after {
+		if isNew(a.ID) && a.Type == m.Type && (!hasSource(m) || strings.HasSuffix(a.From, m.Source)) {
+			stray, on = append(stray, a), append(on, a.On)
+		}
+	}
+	if len(stray) == 1 {
+		return errors.Join(s.strayed(&stray[0]), kernel.UnmountID(stray[0].ID, true))
+	}
+	// Others mount, too: better one too many than one of theirs less.
+	return fmt.Errorf("%w: it may be one of those that are new on %q; look for it and unmount it", errChanged, on)
+}
+
+// mount returns the mount that shows at the place.
+func (s *spot) mount() (kernel.MountInfo, error) {
+	// A folder's own dot leads onto what was mounted on it since it was opened.
+	f, err := s.dir.OpenFile(cmp.Or(s.name, "."), os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return kernel.MountInfo{}, err
+	}
+	defer f.Close()
+	return kernel.MountOfFile(f)
+}
+
+var errChanged = fmt.Errorf("names on its path were changed meanwhile: %w", errdefs.ErrFailedPrecondition)
+
+func (s *spot) strayed(m *kernel.MountInfo) error {
+	return fmt.Errorf("%w: it came to lie on %s", errChanged, m.On)
 }
 
 // checkRuleset refuses a devfs ruleset that isn't there: the kernel would make an

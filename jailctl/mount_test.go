@@ -46,11 +46,12 @@ func TestTarget_HostileLayouts_StayInside(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := filepath.Join(root, tt.want); got != want {
-				t.Errorf("target %s: got %s, want %s", tt.target, got, want)
+			defer got.Close()
+			if want := filepath.Join(root, tt.want); got.path != want {
+				t.Errorf("target %s: got %s, want %s", tt.target, got.path, want)
 			}
-			if fi, err := os.Lstat(got); err != nil || !fi.IsDir() {
-				t.Errorf("target %s: no folder was made: %v", got, err)
+			if fi, err := os.Lstat(got.path); err != nil || !fi.IsDir() {
+				t.Errorf("target %s: no folder was made: %v", got.path, err)
 			}
 			if after := listOutside(t, root); after != before {
 				t.Errorf("outside of the root: was %q, is %q", before, after)
@@ -105,12 +106,13 @@ func TestTarget_FileWithSeveralNames_GetsItsOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fi, err := os.Lstat(got)
+	defer got.Close()
+	fi, err := os.Lstat(got.path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if links(fi) != 1 || fi.Mode() != 0o640 {
-		t.Errorf("%s: %d names, mode %v; want 1, -rw-r-----", got, links(fi), fi.Mode())
+		t.Errorf("%s: %d names, mode %v; want 1, -rw-r-----", got.path, links(fi), fi.Mode())
 	}
 	for _, path := range []string{a, b} {
 		if text, err := os.ReadFile(path); err != nil || string(text) != "text" {

@@ -1,0 +1,140 @@
+package jailctl
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// spot is a place in a container's root, held open. Others may write there, and put a
+// link where a name was that has been looked up: what is open stays what it is.
+type spot struct {
+	root string   // on the host
+	path string   // of the place, on the host, without links, as it was found
+	dir  *os.Root // the place, if it is a folder; else the folder that it is in
+	name string   // in dir; empty if the place is dir
+}
+
+// Close lets go of the place.
+func (s *spot) Close() { _ = s.dir.Close() }
+
+// how a place is looked up.
+type how int
+
+const (
+	orFile      how = 1 << iota // it need not be a folder, nor be there
+	makeFolders                 // folders that are missing are made
+)
+
+const (
+	maxLinks = 255  // that are followed on one way
+	maxPath  = 1023 // bytes of a path that the kernel mounts on; it bounds what is held open
+)
+
+// find looks up a path of the container whose root is root. Links are followed as its
+// processes would, so none leads out. What is no link is opened by the one that opened
+// its folder: however names change meanwhile, nothing outside is opened or made.
+func find(root, path string, h how) (*spot, error) {
+	w, err := newWay(root, path)
+	for err == nil && len(w.rest) > 0 && w.name == "" {
+		err = w.step(h)
+	}
+	if err != nil {
+		if w != nil {
+			w.back(0)
+		}
+		return nil, fmt.Errorf("path %s in the root %s: %w", path, root, err)
+	}
+	at := &spot{root: root, path: filepath.Join(root, filepath.Join(w.names...), w.name), dir: w.here(), name: w.name}
+	w.open = w.open[:len(w.open)-1]
+	w.back(0)
+	return at, nil
+}
+
+// way is how far a lookup has come.
+type way struct {
+	open  []*os.Root // the root, and the folders below it
+	names []string   // of those folders
+	rest  []string   // names that are still to be looked up
+	name  string     // the last one, if it is no folder
+	links int        // that were followed
+}
+
+func newWay(root, path string) (*way, error) {
+	top, err := os.OpenRoot(root)
+	if err != nil {
+		return nil, err
+	}
+	return &way{open: []*os.Root{top}, rest: names(path)}, nil
+}
+
+func names(path string) []string {
+	return strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
+}
+
+func (w *way) here() *os.Root { return w.open[len(w.open)-1] }
+
+// step goes on by one name.
+func (w *way) step(h how) error {
+	name, dir := w.rest[0], w.here()
+	w.rest = w.rest[1:]
+	switch name {
+	case ".":
+		return nil
+	case "..":
+		w.back(max(1, len(w.open)-1))
+		return nil
+	}
+	if to, err := dir.Readlink(name); err == nil {
+		return w.follow(to)
+	}
+	last := len(w.rest) == 0 && h&orFile != 0
+	next, err := openFolder(dir, name)
+	if errors.Is(err, fs.ErrNotExist) && h&makeFolders != 0 && !last {
+		if err = dir.Mkdir(name, 0o755); err == nil || errors.Is(err, fs.ErrExist) {
+			next, err = openFolder(dir, name)
+		}
+	}
+	switch {
+	case err == nil:
+		w.open, w.names = append(w.open, next), append(w.names, name)
+		if len(filepath.Join(w.names...)) > maxPath {
+			return unix.ENAMETOOLONG
+		}
+	case last && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)):
+		w.name = name
+	default:
+		return err
+	}
+	return nil
+}
+
+// openFolder opens a folder in a folder. The dot makes sure that it is one, before a fifo
+// of that name would be waited for.
+func openFolder(dir *os.Root, name string) (*os.Root, error) { return dir.OpenRoot(name + "/.") }
+
+// follow goes where a link leads.
+func (w *way) follow(to string) error {
+	if w.links++; w.links > maxLinks {
+		return unix.ELOOP
+	}
+	if filepath.IsAbs(to) {
+		w.back(1)
+	}
+	w.rest = append(names(to), w.rest...)
+	return nil
+}
+
+// back goes back to the first n open folders, of which the root is one.
+func (w *way) back(n int) {
+	for _, dir := range w.open[n:] {
+		_ = dir.Close()
+	}
+	w.open = w.open[:n]
+	w.names = w.names[:min(len(w.names), max(0, n-1))]
+}
