@@ -6,11 +6,11 @@ import "jailshim/jailctl/kernel"
 // can't be read is not.
 func linuxProgram(root, program string) bool {
 	at, err := find(root, program, orFile)
-	if err != nil || at.name == "" {
+	if err != nil {
 		return false
 	}
 	defer at.Close()
-	f, err := at.dir.Open(at.name)
+	f, err := at.openFile()
 	if err != nil {
 		return false
 	}

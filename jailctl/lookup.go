@@ -20,6 +20,28 @@ type spot struct {
 	name string   // in dir; empty if the place is dir
 }
 
+// openFile opens a regular file there for reading. It waits for nobody: somebody may have
+// made it a fifo.
+func (s *spot) openFile() (*os.File, error) {
+	if s.name == "" {
+		return nil, errNoFile
+	}
+	// Opening a device may do something to it.
+	if fi, err := s.dir.Lstat(s.name); err != nil || !fi.Mode().IsRegular() {
+		return nil, errors.Join(errNoFile, err)
+	}
+	f, err := s.dir.OpenFile(s.name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	if fi, err := f.Stat(); err != nil || !fi.Mode().IsRegular() {
+		return nil, errors.Join(errNoFile, err, f.Close())
+	}
+	return f, nil
+}
+
+var errNoFile = errors.New("it is no regular file")
+
 // Close lets go of the place.
 func (s *spot) Close() { _ = s.dir.Close() }
 
