@@ -128,7 +128,7 @@ func (k *Container) mount(m *plan.Mount) error {
 	}
 	defer at.Close()
 	if m.CopyUp {
-		return copyUp(at.path, func() error { return mountOne(m, at) })
+		return copyUp(at, func() error { return mountOne(m, at) })
 	}
 	if err := mountOne(m, at); err != nil {
 		return err
@@ -196,26 +196,25 @@ func (s *spot) placeholder() error {
 	if links(fi) == 1 {
 		return nil
 	}
-	return s.breakLink(fi)
+	return s.breakLink()
 }
 
 // breakLink gives a file that has several names a copy of its own under this one.
-func (s *spot) breakLink(fi fs.FileInfo) error {
-	b, err := s.dir.ReadFile(s.name)
+func (s *spot) breakLink() error {
+	f, err := s.openFile()
 	if err != nil {
 		return err
 	}
-	tmp := ".jailshim-" + s.name
-	f, err := s.dir.OpenFile(tmp, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
+	defer f.Close()
+	// The name is the same each time, so that what somebody who was killed has left goes.
+	tmp := ".jailshim-" + s.name[:min(len(s.name), 200)]
+	if err := s.dir.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Chmod(fi.Mode()), f.Close())
-	if err == nil {
-		err = s.dir.Rename(tmp, s.name)
+	if err := copyFile(s.dir, tmp, f); err != nil {
+		return err
 	}
-	if err != nil {
+	if err := s.dir.Rename(tmp, s.name); err != nil {
 		return errors.Join(err, s.dir.Remove(tmp))
 	}
 	return nil

@@ -160,3 +160,47 @@ func TestMountOne_InAVolume_IsThere(t *testing.T) {
 		}
 	}
 }
+
+// What is copied is neither read nor written by way of a path.
+func TestCopyUp_TargetBecomesALink_CopiesOnlyOntoTheMount(t *testing.T) {
+	s := newSwapped(t)
+	if err := errors.Join(os.WriteFile(filepath.Join(s.shared, "x/a"), []byte("text"), 0o600),
+		os.WriteFile(filepath.Join(s.outside, "f"), []byte("secret"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	m := &plan.Mount{Type: "tmpfs", Target: "/vol/x", CopyUp: true}
+	at := s.target(t, m)
+	err := copyUp(at, func() error {
+		if err := mountOne(m, at); err != nil {
+			return err
+		}
+		exchange(t, filepath.Join(s.shared, "x"), s.outside)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := at.mount()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := kernel.UnmountID(got.ID, true); err != nil {
+			t.Error(err)
+		}
+	}()
+	on, err := at.dir.OpenRoot(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer on.Close()
+	if text, err := on.ReadFile("a"); err != nil || string(text) != "text" || got.Type != "tmpfs" {
+		t.Errorf("on %+v is %q, %v", got, text, err)
+	}
+	if _, err := on.Lstat("f"); err == nil {
+		t.Error("a file from outside was copied")
+	}
+	if _, err := os.Lstat(filepath.Join(s.outside, "a")); err == nil {
+		t.Error("a file was written outside")
+	}
+}

@@ -2,8 +2,10 @@ package jailctl
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -98,6 +100,15 @@ func TestTarget_FileWithSeveralNames_GetsItsOwn(t *testing.T) {
 	if err := os.Link(a, b); err != nil {
 		t.Fatal(err)
 	}
+	uid, gid := os.Getuid(), os.Getgid()
+	if uid == 0 {
+		uid, gid = 1234, 1235
+	}
+	// What one that was killed has left.
+	left := filepath.Join(root, ".jailshim-b")
+	if err := errors.Join(os.Chown(a, uid, gid), os.WriteFile(left, []byte("half"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	source := filepath.Join(t.TempDir(), "source")
 	if err := os.WriteFile(source, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -114,10 +125,43 @@ func TestTarget_FileWithSeveralNames_GetsItsOwn(t *testing.T) {
 	if links(fi) != 1 || fi.Mode() != 0o640 {
 		t.Errorf("%s: %d names, mode %v; want 1, -rw-r-----", got.path, links(fi), fi.Mode())
 	}
+	if u, g := owner(fi); u != uid || g != gid {
+		t.Errorf("%s: owner %d:%d, want %d:%d", got.path, u, g, uid, gid)
+	}
+	if _, err := os.Lstat(left); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s is still there: %v", left, err)
+	}
 	for _, path := range []string{a, b} {
 		if text, err := os.ReadFile(path); err != nil || string(text) != "text" {
 			t.Errorf("%s: got %q, %v", path, text, err)
 		}
+	}
+}
+
+// An image may have a file of any size, which takes no room in its layer.
+func TestTarget_LargeFileWithSeveralNames_IsNotReadWhole(t *testing.T) {
+	root := t.TempDir()
+	a := filepath.Join(root, "a")
+	const size = 64 << 20
+	if err := errors.Join(os.WriteFile(a, nil, 0o600), os.Truncate(a, size), os.Link(a, filepath.Join(root, "b"))); err != nil {
+		t.Fatal(err)
+	}
+	at, err := find(root, "/b", orFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer at.Close()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if err := at.placeholder(); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; used > size/4 {
+		t.Errorf("%d bytes of memory for a file of %d", used, size)
+	}
+	if fi, err := os.Stat(at.path); err != nil || fi.Size() != size || links(fi) != 1 {
+		t.Errorf("got %v, %v", fi, err)
 	}
 }
 
