@@ -177,24 +177,26 @@ func useTempDir(state, namespace, leader, socket string) (string, error) {
 }
 
 // ServerSocket returns the socket of the server that leader started, if it
-// still answers there, else an empty string.
+// still listens there, else an empty string.
 func ServerSocket(state, namespace, leader string) string {
 	socket, err := os.Readlink(filepath.Join(tempDir(state, namespace, leader), socketFile))
-	if err != nil || !socketAddress(socket).alive() {
+	if err != nil {
+		return ""
+	}
+	if err := socketAddress(socket).dial(); errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOENT) {
 		return ""
 	}
 	return socket
 }
 
 // RemoveServer removes the socket and the temporary files of the server that
-// leader started, which must be dead. There may be none.
+// leader started, which must be dead. There may be none, and the socket may be
+// another one's by now.
 func RemoveServer(state, namespace, leader string) error {
 	dir := tempDir(state, namespace, leader)
 	var err error
 	if socket, lerr := os.Readlink(filepath.Join(dir, socketFile)); lerr == nil {
-		if rerr := os.Remove(socket); !errors.Is(rerr, os.ErrNotExist) {
-			err = rerr
-		}
+		err = socketAddress(socket).removeDead()
 	}
 	return errors.Join(err, os.RemoveAll(dir))
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 )
@@ -22,6 +24,19 @@ func testAddress(t *testing.T) socketAddress {
 		t.Fatal(err)
 	}
 	return a
+}
+
+// leaveDead leaves a socket as a server does that was killed.
+func leaveDead(t *testing.T, a socketAddress) {
+	t.Helper()
+	l, err := a.listenOrJoin()
+	if err != nil || l == nil {
+		t.Fatalf("got %v, %v; want a listener", l, err)
+	}
+	l.Close()
+	if _, err := os.Stat(string(a)); err != nil {
+		t.Fatalf("the dead socket should still be there: %v", err)
+	}
 }
 
 func TestNewSocketAddress_LongNames_SameLength(t *testing.T) {
@@ -60,18 +75,11 @@ func TestListenOrJoin_LiveServer_Joins(t *testing.T) {
 // A server that was killed leaves its socket; the next container must start.
 func TestListenOrJoin_DeadSocket_IsReplaced(t *testing.T) {
 	a := testAddress(t)
-	l, err := a.listen()
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
-	if _, err := os.Stat(string(a)); err != nil {
-		t.Fatalf("the dead socket should still be there: %v", err)
-	}
+	leaveDead(t, a)
 	if _, err := a.listen(); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Fatalf("listen on a dead socket: %v", err)
 	}
-	l, err = a.listenOrJoin()
+	l, err := a.listenOrJoin()
 	if err != nil || l == nil {
 		t.Fatalf("got %v, %v; want a listener", l, err)
 	}
@@ -80,7 +88,7 @@ func TestListenOrJoin_DeadSocket_IsReplaced(t *testing.T) {
 
 func TestListen_OnlyTheOwnerMayConnect(t *testing.T) {
 	a := testAddress(t)
-	l, err := a.listen()
+	l, err := a.listenOrJoin()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,5 +99,59 @@ func TestListen_OnlyTheOwnerMayConnect(t *testing.T) {
 	}
 	if st.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, want 0600", st.Mode().Perm())
+	}
+}
+
+// Two servers of one group would each have some of its containers, and only one
+// could be found again.
+func TestListenOrJoin_ManyAtOnce_OneBinds(t *testing.T) {
+	for range 200 {
+		a := testAddress(t)
+		leaveDead(t, a)
+		var bound atomic.Int32
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				l, err := a.listenOrJoin()
+				if err != nil {
+					t.Error(err)
+				}
+				if l != nil {
+					bound.Add(1)
+					t.Cleanup(func() { l.Close() })
+				}
+			}()
+		}
+		wg.Wait()
+		if n := bound.Load(); n != 1 {
+			t.Fatalf("%d have bound the socket", n)
+		}
+	}
+}
+
+// The next server of a group can be there before the last one is cleaned up.
+func TestRemoveDead_TakenByAnother_Stays(t *testing.T) {
+	a := testAddress(t)
+	leaveDead(t, a)
+	l, err := a.listenOrJoin()
+	if err != nil || l == nil {
+		t.Fatalf("got %v, %v; want a listener", l, err)
+	}
+	if err := a.removeDead(); err != nil {
+		t.Error(err)
+	}
+	if err := a.dial(); err != nil {
+		t.Errorf("the living socket: %v", err)
+	}
+	l.Close()
+	for range 2 {
+		if err := a.removeDead(); err != nil {
+			t.Error(err)
+		}
+		if err := a.dial(); !errors.Is(err, syscall.ENOENT) {
+			t.Errorf("the dead socket: %v, want ENOENT", err)
+		}
 	}
 }

@@ -40,10 +40,12 @@ func start(inv *invocation, stdin io.Reader, stdout io.Writer) (retErr error) {
 	}
 	if listener != nil {
 		defer func() {
-			listener.Close()
+			// In this order: once we have closed it, the next start may
+			// have put its own in its place.
 			if retErr != nil {
 				os.Remove(string(socket))
 			}
+			listener.Close()
 		}()
 		if err := startServer(inv, boot, bundle, socket, listener); err != nil {
 			return err
