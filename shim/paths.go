@@ -16,12 +16,6 @@ func StateDir(address string) string {
 	return filepath.Join(StateRoot, digest(12, address))
 }
 
-// tempDir returns the folder for temporary files of the server that leader
-// started: short enough for a socket path, and found again by delete.
-func tempDir(stateDir, namespace, leader string) string {
-	return filepath.Join(stateDir, "t", digest(12, filepath.Join(namespace, leader)))
-}
-
 // digest returns the first n hexadecimal digits of the SHA-256 of s.
 func digest(n int, s string) string {
 	sum := sha256.Sum256([]byte(s))

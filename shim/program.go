@@ -49,7 +49,7 @@ type Service interface {
 // Server is what a server gives its services.
 type Server struct {
 	Namespace string
-	ID        string // the container whose start made this server
+	Name      string // of this server; no other has had it
 	StateDir  string // see StateDir
 	Reaper    *Reaper
 	Events    *Publisher

@@ -61,10 +61,11 @@ func (p *Program) serveOn(ctx context.Context, inv *invocation, listener *net.Un
 		return fmt.Errorf("become subreaper: %w", err)
 	}
 	state := StateDir(inv.address)
-	tmp, err := useTempDir(state, inv.namespace, inv.id, inv.socket)
+	own, err := makeFolder(state, inv.namespace, inv.id, inv.socket)
 	if err != nil {
 		return err
 	}
+	defer own.unlock()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// Once the call that ended this server is answered, the same container may
@@ -72,7 +73,7 @@ func (p *Program) serveOn(ctx context.Context, inv *invocation, listener *net.Un
 	// server's may be taken for ours.
 	shutdown := sync.OnceFunc(func() {
 		os.Remove(inv.socket)
-		os.RemoveAll(tmp)
+		os.RemoveAll(own.dir)
 		cancel()
 	})
 	defer shutdown()
@@ -82,7 +83,7 @@ func (p *Program) serveOn(ctx context.Context, inv *invocation, listener *net.Un
 
 	service, err := p.Serve(ctx, &Server{
 		Namespace: inv.namespace,
-		ID:        inv.id,
+		Name:      own.name,
 		StateDir:  state,
 		Reaper:    reaper,
 		Events:    events,
@@ -153,52 +154,6 @@ func openLog(bundle string, debugLevel bool) {
 		_ = unix.Close(fd)
 	}
 	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: logLevel(debugLevel)})))
-}
-
-// socketFile, in a server's folder, is a symbolic link to its socket.
-const socketFile = "socket"
-
-// useTempDir makes the server's folder for temporary files, and makes the
-// libraries that honour XDG_RUNTIME_DIR use it, so that nothing of a killed
-// server stays in a folder where nobody looks.
-func useTempDir(state, namespace, leader, socket string) (string, error) {
-	dir := tempDir(state, namespace, leader)
-	// What is there is from a server of the same name that died.
-	if err := os.RemoveAll(dir); err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", err
-	}
-	if err := os.Symlink(socket, filepath.Join(dir, socketFile)); err != nil {
-		return "", err
-	}
-	return dir, os.Setenv("XDG_RUNTIME_DIR", dir)
-}
-
-// ServerSocket returns the socket of the server that leader started, if it
-// still listens there, else an empty string.
-func ServerSocket(state, namespace, leader string) string {
-	socket, err := os.Readlink(filepath.Join(tempDir(state, namespace, leader), socketFile))
-	if err != nil {
-		return ""
-	}
-	if err := socketAddress(socket).dial(); errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOENT) {
-		return ""
-	}
-	return socket
-}
-
-// RemoveServer removes the socket and the temporary files of the server that
-// leader started, which must be dead. There may be none, and the socket may be
-// another one's by now.
-func RemoveServer(state, namespace, leader string) error {
-	dir := tempDir(state, namespace, leader)
-	var err error
-	if socket, lerr := os.Readlink(filepath.Join(dir, socketFile)); lerr == nil {
-		err = socketAddress(socket).removeDead()
-	}
-	return errors.Join(err, os.RemoveAll(dir))
 }
 
 // handleSignals ends an idle server on SIGTERM and SIGINT, and writes all

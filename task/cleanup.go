@@ -36,11 +36,14 @@ type Cleanup struct {
 	Bundle     string // need not exist
 	StateDir   string
 	NewRuntime RuntimeFunc
-	// ShimSocket returns the socket of the shim that the container leader
-	// started, if it still answers there, else an empty string.
-	ShimSocket func(leader string) string
+	// Shims returns the names of the shims that the container leader started,
+	// as far as they live or have left something.
+	Shims func(leader string) []string
+	// ShimSocket returns the socket of the shim with this name, if it still
+	// listens there, else an empty string.
+	ShimSocket func(name string) string
 	// RemoveShim removes what that shim itself left, once it is dead.
-	RemoveShim func(leader string) error
+	RemoveShim func(name string) error
 }
 
 // Run removes what a dead shim left of the container, and of every other one
@@ -54,32 +57,70 @@ func (k *Cleanup) Run(ctx context.Context) (pid, status int, at time.Time, err e
 	defer cancel()
 	pid, status, at = 0, killedStatus, time.Now()
 	rec, err := readRecord(k.StateDir, k.Namespace, k.ID)
-	lost := errors.Is(err, fs.ErrNotExist)
-	switch {
-	case lost:
-		// Never created, or removed already. It may yet have started a shim
-		// that serves others.
-		rec = &record{Namespace: k.Namespace, ID: k.ID, Bundle: k.Bundle, Shim: k.ID}
-	case err != nil:
+	if errors.Is(err, fs.ErrNotExist) {
+		return pid, status, at, k.removeLost(ctx)
+	}
+	if err != nil {
 		return pid, status, at, err
-	case rec.Exit != nil:
+	}
+	if rec.Exit != nil {
 		status, at = rec.Exit.Status, rec.Exit.At
 	}
-	pid = rec.Pid
-	if socket := k.ShimSocket(rec.Shim); socket != "" {
-		return pid, status, at, endThrough(ctx, socket, k.ID)
+	socket := k.ShimSocket(rec.Shim)
+	if socket == "" {
+		return rec.Pid, status, at, k.removeGroup(ctx, rec.Shim)
 	}
-	if lost && rootMounted(k.Bundle) {
+	known, err := endThrough(ctx, socket, k.ID)
+	if err == nil && !known {
+		err = k.removeUnknown(ctx, rec)
+	}
+	return rec.Pid, status, at, err
+}
+
+// removeUnknown removes one container that the shim which answers does not know:
+// it could not take back a create that failed, or is another one than its record
+// tells of. What it serves else is no business of ours.
+func (k *Cleanup) removeUnknown(ctx context.Context, rec *record) error {
+	now, err := readRecord(k.StateDir, k.Namespace, k.ID)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && now.Shim != rec.Shim {
+		return nil // it was removed meanwhile, and may have been made anew
+	}
+	if err != nil {
+		return err
+	}
+	return k.remove(ctx, now)
+}
+
+// removeLost ends what there may be of a container without a record: it was never
+// created, or removed already. It may yet have started a shim that serves others.
+func (k *Cleanup) removeLost(ctx context.Context) error {
+	// Once shims had the id of that container for a name.
+	shims := append(k.Shims(k.ID), k.ID)
+	var errs []error
+	dead := shims[:0]
+	for _, name := range shims {
+		socket := k.ShimSocket(name)
+		if socket == "" {
+			dead = append(dead, name)
+			continue
+		}
+		_, err := endThrough(ctx, socket, k.ID)
+		errs = append(errs, err)
+	}
+	if len(dead) == len(shims) && rootMounted(k.Bundle) {
 		// Somebody has removed our records, but not the container.
-		if err := k.remove(ctx, rec); err != nil {
-			return pid, status, at, err
+		if err := k.remove(ctx, &record{Namespace: k.Namespace, ID: k.ID, Bundle: k.Bundle}); err != nil {
+			return err
 		}
 	}
-	return pid, status, at, k.removeGroup(ctx, rec.Shim)
+	for _, name := range dead {
+		errs = append(errs, k.removeGroup(ctx, name))
+	}
+	return errors.Join(errs...)
 }
 
 // removeGroup removes all containers of a dead shim, and its temporary files.
-func (k *Cleanup) removeGroup(ctx context.Context, leader string) error {
+func (k *Cleanup) removeGroup(ctx context.Context, shim string) error {
 	records, err := listRecords(k.StateDir, k.Namespace)
 	if err != nil {
 		return err
@@ -91,7 +132,7 @@ func (k *Cleanup) removeGroup(ctx context.Context, leader string) error {
 	}
 	var errs []error
 	for _, r := range records {
-		if r.Shim != leader {
+		if r.Shim != shim {
 			continue
 		}
 		if _, err := readRecord(k.StateDir, k.Namespace, r.ID); errors.Is(err, fs.ErrNotExist) {
@@ -101,7 +142,7 @@ func (k *Cleanup) removeGroup(ctx context.Context, leader string) error {
 			errs = append(errs, fmt.Errorf("remove container %q: %w", r.ID, err))
 		}
 	}
-	errs = append(errs, k.RemoveShim(leader))
+	errs = append(errs, k.RemoveShim(shim))
 	return errors.Join(errs...)
 }
 
@@ -125,11 +166,11 @@ func (k *Cleanup) remove(ctx context.Context, r *record) error {
 }
 
 // endThrough makes a living shim kill and delete one container, and end if that
-// was its last one.
-func endThrough(ctx context.Context, socket, id string) error {
+// was its last one. It returns whether the shim knew the container.
+func endThrough(ctx context.Context, socket, id string) (known bool, err error) {
 	conn, err := net.DialTimeout("unix", socket, answerTimeout)
 	if err != nil {
-		return err
+		return false, err
 	}
 	client := ttrpc.NewClient(conn)
 	defer client.Close()
@@ -148,6 +189,7 @@ func endThrough(ctx context.Context, socket, id string) error {
 		}},
 		{"delete", func(ctx context.Context) error {
 			_, err := shim.Delete(ctx, &taskapi.DeleteRequest{ID: id})
+			known = err == nil
 			return err
 		}},
 		{"shutdown", func(ctx context.Context) error {
@@ -159,9 +201,11 @@ func endThrough(ctx context.Context, socket, id string) error {
 		err := errgrpc.ToNative(step.call(stepCtx))
 		cancel()
 		if err != nil && !errdefs.IsNotFound(err) {
-			return fmt.Errorf("the shim on %s is alive but does not %s the container: %w", socket, step.name, err)
+			return known, fmt.Errorf("the shim on %s is alive but does not %s the container: %w", socket, step.name, err)
 		}
 	}
-	slog.Warn("the shim is alive; it has ended the container", "container", id)
-	return nil
+	if known {
+		slog.Warn("the shim is alive; it has ended the container", "container", id)
+	}
+	return known, nil
 }

@@ -1,8 +1,13 @@
 package task
 
 import (
+	"net"
+	"path/filepath"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/containerd/ttrpc"
 
 	"jailshim/driver"
 	"jailshim/options"
@@ -15,8 +20,9 @@ func newCleanup(w *world, s *Service, id string) (*Cleanup, *[]string) {
 		ID:         id,
 		StateDir:   s.StateDir,
 		NewRuntime: func(string, options.Options) (driver.Runtime, error) { return fakeRuntime{w}, nil },
+		Shims:      func(string) []string { return nil },
 		ShimSocket: func(string) string { return "" },
-		RemoveShim: func(leader string) error { *removed = append(*removed, leader); return nil },
+		RemoveShim: func(name string) error { *removed = append(*removed, name); return nil },
 	}, removed
 }
 
@@ -37,17 +43,115 @@ func TestCleanup_DeadShim_RemovesTheGroup(t *testing.T) {
 	if n := records(t, s); n != 0 {
 		t.Errorf("%d files left in the state folder", n)
 	}
-	if len(*removed) != 1 || (*removed)[0] != "leader" {
-		t.Errorf("removed shims %q, want leader", *removed)
+	if len(*removed) != 1 || (*removed)[0] != "shim1" {
+		t.Errorf("removed shims %q, want shim1", *removed)
 	}
-	n := 0
-	for _, c := range w.calls {
-		if c == "Remove" {
-			n++
+	if n := w.count("Remove"); n != 2 {
+		t.Errorf("%d containers removed, want 2", n)
+	}
+}
+
+// A container that is deleted and made anew starts a second shim while the first
+// one still serves others.
+func TestCleanup_LeaderMadeAnew_OthersAreSpared(t *testing.T) {
+	w := newWorld(t)
+	first := w.service()
+	w.create(first, "b")
+	second := w.service()
+	second.StateDir = first.StateDir
+	w.create(second, "a")
+	k, removed := newCleanup(w, second, "a")
+	if _, _, _, err := k.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.count("Remove"); n != 1 {
+		t.Errorf("%d containers removed, want 1", n)
+	}
+	if !slices.Equal(*removed, []string{second.Shim}) {
+		t.Errorf("removed shims %q, want %s", *removed, second.Shim)
+	}
+	if _, err := readRecord(first.StateDir, "ns", "b"); err != nil {
+		t.Errorf("the record of the other shim's container: %v", err)
+	}
+}
+
+// listen serves a service on a socket.
+func listen(t *testing.T, s *Service) string {
+	t.Helper()
+	server, err := ttrpc.NewServer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Register(server)
+	socket := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// goroutine: of this test; ends when the server is closed.
+	go server.Serve(ctx, l)
+	t.Cleanup(func() { server.Close() })
+	return socket
+}
+
+// Only this one is removed of what the shim serves, or served, that does not know it.
+func TestCleanup_ShimKnowsNothing_ContainerIsRemoved(t *testing.T) {
+	w := newWorld(t)
+	dead, fresh := w.service(), w.service()
+	fresh.StateDir = dead.StateDir
+	w.create(dead, "x")
+	w.create(fresh, "y")
+	k, removed := newCleanup(w, dead, "x")
+	socket := listen(t, fresh)
+	k.ShimSocket = func(string) string { return socket }
+	for range 2 {
+		if _, _, _, err := k.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if n := w.count("Remove"); n != 1 {
+			t.Errorf("%d containers removed, want 1", n)
 		}
 	}
-	if n != 2 {
-		t.Errorf("%d containers removed, want 2", n)
+	if n := records(t, dead); n != 1 {
+		t.Errorf("%d records, want that of y", n)
+	}
+	if len(*removed) != 0 {
+		t.Errorf("removed the living shim %q", *removed)
+	}
+}
+
+// A shim that was started for a container which was never created.
+func TestCleanup_NoRecord_ItsShimsEnd(t *testing.T) {
+	w := newWorld(t)
+	dead, alive := w.service(), w.service()
+	alive.StateDir = dead.StateDir
+	w.create(dead, "other")
+	k, removed := newCleanup(w, dead, "a")
+	k.Shims = func(leader string) []string {
+		if leader != "a" {
+			t.Errorf("asked for the shims of %s", leader)
+		}
+		return []string{dead.Shim, alive.Shim}
+	}
+	socket := listen(t, alive)
+	k.ShimSocket = func(name string) string {
+		if name == alive.Shim {
+			return socket
+		}
+		return ""
+	}
+	if _, _, _, err := k.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.count("shutdown"); n != 1 {
+		t.Errorf("the idle shim was ended %d times, want once", n)
+	}
+	if n := w.count("Remove"); n != 1 {
+		t.Errorf("%d containers of the dead shim removed, want 1", n)
+	}
+	// The last one is how shims were called once.
+	if want := []string{dead.Shim, "a"}; !slices.Equal(*removed, want) {
+		t.Errorf("removed shims %q, want %q", *removed, want)
 	}
 }
 

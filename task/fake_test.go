@@ -30,6 +30,7 @@ type world struct {
 
 	mu      sync.Mutex
 	nextPid int
+	shims   int
 	watched map[int]func(int, time.Time)
 	ended   map[int]int // status of processes that ended unwatched
 	events  []string
@@ -46,10 +47,12 @@ func newWorld(t *testing.T) *world {
 	return &world{t: t, nextPid: 100, watched: make(map[int]func(int, time.Time)), ended: make(map[int]int), during: make(map[string]func(int))}
 }
 
+// service returns the service of a shim called shim1, shim2 and so on.
 func (w *world) service() *Service {
+	w.shims++
 	return NewService(Config{
 		Namespace:  "ns",
-		Shim:       "leader",
+		Shim:       fmt.Sprintf("shim%d", w.shims),
 		StateDir:   w.t.TempDir(),
 		Reaper:     w,
 		Events:     w,
@@ -78,6 +81,19 @@ func (w *world) note(call string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.calls = append(w.calls, call)
+}
+
+// count returns how often a call was recorded.
+func (w *world) count(call string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, c := range w.calls {
+		if c == call {
+			n++
+		}
+	}
+	return n
 }
 
 func (w *world) pid() int {

@@ -21,7 +21,7 @@ type record struct {
 	Namespace string          `json:"namespace"`
 	ID        string          `json:"id"`
 	Bundle    string          `json:"bundle"`
-	Shim      string          `json:"shim"` // id of the container whose start made the shim
+	Shim      string          `json:"shim"` // name of the shim that serves it
 	Options   options.Options `json:"options"`
 	Pid       int             `json:"pid,omitempty"`
 	Exit      *exit           `json:"exit,omitempty"` // of the init, once it was seen

@@ -38,7 +38,7 @@ type RuntimeFunc func(namespace string, o options.Options) (driver.Runtime, erro
 // Config is what a Service needs.
 type Config struct {
 	Namespace  string
-	Shim       string // id of the container whose start made this process
+	Shim       string // name of this process, which no other has had
 	StateDir   string // where records are kept
 	Version    string
 	Reaper     Reaper

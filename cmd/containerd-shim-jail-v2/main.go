@@ -36,7 +36,7 @@ func serve(_ context.Context, s *shim.Server) (shim.Service, error) {
 	ociruntime.UseStarter(s.Reaper)
 	return task.NewService(task.Config{
 		Namespace:  s.Namespace,
-		Shim:       s.ID,
+		Shim:       s.Name,
 		StateDir:   s.StateDir,
 		Version:    version.Version,
 		Reaper:     s.Reaper,
@@ -55,8 +55,9 @@ func remove(ctx context.Context, d *shim.Dead) (shim.Exit, error) {
 		Bundle:     d.Bundle,
 		StateDir:   d.StateDir,
 		NewRuntime: newRuntimes(d.StateDir, nil).get,
-		ShimSocket: func(leader string) string { return shim.ServerSocket(d.StateDir, d.Namespace, leader) },
-		RemoveShim: func(leader string) error { return shim.RemoveServer(d.StateDir, d.Namespace, leader) },
+		Shims:      func(leader string) []string { return shim.Servers(d.StateDir, d.Namespace, leader) },
+		ShimSocket: func(name string) string { return shim.ServerSocket(d.StateDir, d.Namespace, name) },
+		RemoveShim: func(name string) error { return shim.RemoveServer(d.StateDir, d.Namespace, name) },
 	}
 	pid, status, at, err := k.Run(ctx)
 	return shim.Exit{Pid: pid, Status: status, At: at}, err

@@ -103,6 +103,33 @@ func TestE2E_ShimDeath_Group_NothingLeftOfAny(t *testing.T) {
 	s.ExpectClean(t)
 }
 
+// TestE2E_ShimDeath_LeaderMadeAnew_OthersLive: the container that a pod's shim was
+// started for is replaced by one of no pod, and the shim of that dies.
+func TestE2E_ShimDeath_LeaderMadeAnew_OthersLive(t *testing.T) {
+	s := space(t)
+	s.AnyEvents = true // two containers of one id, one after the other
+	first := s.Run(t, testbed.ID("app"), testbed.Annotate(groupKeys()[0], "pod"))
+	other := s.Run(t, testbed.ID("sidecar"), testbed.Annotate(groupKeys()[0], "pod"))
+	first.Remove(t)
+	anew := s.Run(t, testbed.ID("app"))
+	if pa, po := s.ShimPid(t, "app"), s.ShimPid(t, "sidecar"); pa == po {
+		t.Fatalf("one shim, process %d, for a pod and a container of none", pa)
+	}
+	killShim(t, s, testbed.TopicStart, anew)
+	testbed.Until(t, "containerd to forget the task of the dead shim", func() error {
+		if _, err := anew.Container.Task(s.Ctx, nil); !errdefs.IsNotFound(err) {
+			return errShort
+		}
+		return nil
+	})
+	anew.Forget(t)
+	if got := other.RunExec(t, "x", "echo", "alive"); got != "alive\n" {
+		t.Errorf("the container of the other shim: got output %q", got)
+	}
+	other.Remove(t)
+	s.ExpectClean(t)
+}
+
 // TestE2E_ShimDeath_WhileContainerdIsAway_NothingLeft: both die, as when a machine
 // runs out of memory; the restarted daemon finds a bundle without a shim.
 func TestE2E_ShimDeath_WhileContainerdIsAway_NothingLeft(t *testing.T) {
