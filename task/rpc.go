@@ -265,7 +265,7 @@ func (s *Service) rpcConnect(_ context.Context, r *taskapi.ConnectRequest) (*tas
 	return resp, nil
 }
 
-// rpcShutdown succeeds, and does nothing, while there are containers.
+// rpcShutdown succeeds, and does nothing, while there are containers; see shutdown.
 func (s *Service) rpcShutdown(context.Context, *taskapi.ShutdownRequest) (*emptypb.Empty, error) {
 	s.shutdown()
 	return &emptypb.Empty{}, nil

@@ -57,6 +57,7 @@ type Service struct {
 	containers map[string]*container
 	creating   map[string]struct{} // ids that a Create has reserved
 	down       bool                // no container may be created any more
+	wanted     bool                // a Shutdown came while there was nothing but Creates
 	told       map[string]struct{} // ignored options that were logged
 }
 
@@ -116,10 +117,17 @@ func (s *Service) reserve(id string) error {
 	return nil
 }
 
+// release also ends the process if it was asked to while the Create was under
+// way, and nothing came of that: a client that gives a Create up asks once, while
+// it is being taken back.
 func (s *Service) release(id string) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	delete(s.creating, id)
+	wanted := s.wanted
+	s.mu.Unlock()
+	if wanted {
+		s.shutdown()
+	}
 }
 
 // register makes a created container known, to calls and by its event at once.
@@ -127,6 +135,7 @@ func (s *Service) register(c *container, r *taskapi.CreateTaskRequest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.containers[c.id] = c
+	s.wanted = false // it will be asked for again when this one is gone
 	c.announce(r)
 }
 
@@ -136,11 +145,13 @@ func (s *Service) forget(c *container) {
 	delete(s.containers, c.id)
 }
 
-// shutdown ends the process if nothing is left, else it does nothing.
+// shutdown ends the process if nothing is left, or once that is so if only a
+// Create is under way. While there are containers it does nothing.
 func (s *Service) shutdown() {
 	s.mu.Lock()
 	idle := s.idleLocked()
 	s.down = s.down || idle
+	s.wanted = len(s.containers) == 0
 	s.mu.Unlock()
 	if idle {
 		s.Shutdown()

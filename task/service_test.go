@@ -246,6 +246,50 @@ func TestService_ClientGoesDuringCreate_IsTakenBack(t *testing.T) {
 	wantEvents(t, w)
 }
 
+// containerd asks a shim to end while a Create that it has given up is still being
+// taken back, and never again.
+func TestService_ShutdownDuringCreate_EndsUnlessItSucceeds(t *testing.T) {
+	for _, given := range []bool{true, false} {
+		t.Run(fmt.Sprintf("up=%t", given), func(t *testing.T) {
+			w := newWorld(t)
+			s := w.service()
+			gone, cancel := context.WithCancel(ctx)
+			defer cancel()
+			w.during["Create"] = func(int) {
+				_, err := s.rpcDelete(ctx, &taskapi.DeleteRequest{ID: "c"})
+				wantClass(t, "Delete during Create", err, errdefs.IsNotFound)
+				if _, err := s.rpcShutdown(ctx, &taskapi.ShutdownRequest{ID: "c"}); err != nil {
+					t.Error(err)
+				}
+				if n := w.count("shutdown"); n != 0 {
+					t.Error("the process ended during a Create")
+				}
+				if given {
+					cancel()
+				}
+			}
+			_, err := s.rpcCreate(gone, &taskapi.CreateTaskRequest{ID: "c", Bundle: "/b"})
+			if given != (err != nil) {
+				t.Fatalf("Create: %v", err)
+			}
+			if ended := w.count("shutdown") == 1; ended != given {
+				t.Errorf("ended: %t, want %t", ended, given)
+			}
+			if given {
+				return
+			}
+			// Nobody has asked since.
+			w.delete(s, "c", "")
+			if _, err := s.rpcCreate(gone, &taskapi.CreateTaskRequest{ID: "d"}); err == nil {
+				t.Error("Create without a bundle succeeded")
+			}
+			if n := w.count("shutdown"); n != 0 {
+				t.Error("the process ended without being asked")
+			}
+		})
+	}
+}
+
 func TestService_CreateTwice_AlreadyExists(t *testing.T) {
 	w := newWorld(t)
 	s := w.service()
@@ -548,15 +592,7 @@ func TestService_Shutdown_OnlyWhenEmpty(t *testing.T) {
 		if _, err := s.rpcShutdown(ctx, &taskapi.ShutdownRequest{Now: true}); err != nil {
 			t.Fatal(err)
 		}
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		n := 0
-		for _, c := range w.calls {
-			if c == "shutdown" {
-				n++
-			}
-		}
-		return n
+		return w.count("shutdown")
 	}
 	if down() != 0 {
 		t.Error("shut down with a container")
