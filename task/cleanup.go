@@ -166,7 +166,8 @@ func (k *Cleanup) remove(ctx context.Context, r *record) error {
 }
 
 // endThrough makes a living shim kill and delete one container, and end if that
-// was its last one. It returns whether the shim knew the container.
+// was its last one. It returns whether the shim knew the container. One that it is
+// just creating is left to it: its client is gone, so it takes that back.
 func endThrough(ctx context.Context, socket, id string) (known bool, err error) {
 	conn, err := net.DialTimeout("unix", socket, answerTimeout)
 	if err != nil {
@@ -181,6 +182,9 @@ func endThrough(ctx context.Context, socket, id string) (known bool, err error) 
 	}{
 		{"kill", func(ctx context.Context) error {
 			_, err := shim.Kill(ctx, &taskapi.KillRequest{ID: id, Signal: uint32(syscall.SIGKILL), All: true})
+			if errdefs.IsUnavailable(errgrpc.ToNative(err)) {
+				known, err = true, nil
+			}
 			return err
 		}},
 		{"wait", func(ctx context.Context) error {
@@ -189,7 +193,7 @@ func endThrough(ctx context.Context, socket, id string) (known bool, err error) 
 		}},
 		{"delete", func(ctx context.Context) error {
 			_, err := shim.Delete(ctx, &taskapi.DeleteRequest{ID: id})
-			known = err == nil
+			known = known || err == nil
 			return err
 		}},
 		{"shutdown", func(ctx context.Context) error {

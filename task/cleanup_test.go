@@ -1,12 +1,14 @@
 package task
 
 import (
+	"context"
 	"net"
 	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
+	taskapi "github.com/containerd/containerd/api/runtime/task/v2"
 	"github.com/containerd/ttrpc"
 
 	"jailshim/driver"
@@ -117,6 +119,32 @@ func TestCleanup_ShimKnowsNothing_ContainerIsRemoved(t *testing.T) {
 	}
 	if len(*removed) != 0 {
 		t.Errorf("removed the living shim %q", *removed)
+	}
+}
+
+// containerd loses a shim when it gives up a Create. The shim takes that back, and
+// two must not do so at once.
+func TestCleanup_CreateUnderWay_IsLeftToTheShim(t *testing.T) {
+	w := newWorld(t)
+	s := w.service()
+	socket := listen(t, s)
+	gone, cancel := context.WithCancel(ctx)
+	w.during["Create"] = func(int) {
+		cancel()
+		k, _ := newCleanup(w, s, "a")
+		k.ShimSocket = func(string) string { return socket }
+		if _, _, _, err := k.Run(ctx); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := s.rpcCreate(gone, &taskapi.CreateTaskRequest{ID: "a", Bundle: "/b"}); err == nil {
+		t.Fatal("Create succeeded")
+	}
+	if n := w.count("Remove"); n != 0 {
+		t.Error("the cleanup removed the container as well")
+	}
+	if n := records(t, s); n != 0 || w.count("Delete") != 1 || w.count("shutdown") != 1 {
+		t.Errorf("%d records, calls %q", n, w.calls)
 	}
 }
 

@@ -166,8 +166,13 @@ func (s *Service) rpcWait(ctx context.Context, r *taskapi.WaitRequest) (*taskapi
 	return &taskapi.WaitResponse{ExitStatus: uint32(p.exit.Status), ExitedAt: timestamp(p.exit)}, nil
 }
 
+// rpcKill tells a container that is being created, which a cleanup must leave to
+// this process, from one that it does not know: Unavailable.
 func (s *Service) rpcKill(ctx context.Context, r *taskapi.KillRequest) (*emptypb.Empty, error) {
 	c, p, err := s.find(r.ID, r.ExecID)
+	if errdefs.IsNotFound(err) && s.beingCreated(r.ID) {
+		return nil, fmt.Errorf("container is being created: %w", errdefs.ErrUnavailable)
+	}
 	if err != nil {
 		return nil, err
 	}

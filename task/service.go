@@ -101,6 +101,14 @@ func (s *Service) find(id, execID string) (*container, *process, error) {
 	return c, p, err
 }
 
+// beingCreated reports whether a Create of the container is under way.
+func (s *Service) beingCreated(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.creating[id]
+	return ok
+}
+
 // reserve takes an id for a Create, which must give it back with release.
 func (s *Service) reserve(id string) error {
 	s.mu.Lock()
