@@ -6,9 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 
+	"github.com/containerd/errdefs"
 	"golang.org/x/sys/unix"
+
+	"jailshim/jailctl/kernel"
 )
 
 // spot is a place in a container's root, held open. Others may write there, and put a
@@ -18,6 +23,8 @@ type spot struct {
 	path string   // of the place, on the host, without links, as it was found
 	dir  *os.Root // the place, if it is a folder; else the folder that it is in
 	name string   // in dir; empty if the place is dir
+	// The way to it leads over a file system of others, who may change names at any time.
+	shared bool
 }
 
 // openFile opens a regular file there for reading. It waits for nobody: somebody may have
@@ -72,7 +79,7 @@ func find(root, path string, h how) (*spot, error) {
 		}
 		return nil, fmt.Errorf("path %s in the root %s: %w", path, root, err)
 	}
-	at := &spot{root: root, path: filepath.Join(root, filepath.Join(w.names...), w.name), dir: w.here(), name: w.name}
+	at := &spot{root: root, path: filepath.Join(root, filepath.Join(w.names...), w.name), dir: w.here(), name: w.name, shared: w.shared}
 	w.open = w.open[:len(w.open)-1]
 	w.back(0)
 	return at, nil
@@ -85,6 +92,9 @@ type way struct {
 	rest  []string   // names that are still to be looked up
 	name  string     // the last one, if it is no folder
 	links int        // that were followed
+	// device is that of the last folder which was opened; shared as in spot.
+	device uint64
+	shared bool
 }
 
 func newWay(root, path string) (*way, error) {
@@ -92,8 +102,44 @@ func newWay(root, path string) (*way, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &way{open: []*os.Root{top}, rest: names(path)}, nil
+	w := &way{open: []*os.Root{top}, rest: names(path)}
+	if w.device, err = deviceOf(top); err != nil {
+		return nil, errors.Join(err, top.Close())
+	}
+	return w, nil
 }
+
+func deviceOf(dir *os.Root) (uint64, error) {
+	fi, err := dir.Stat(".")
+	if err != nil {
+		return 0, err
+	}
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, errdefs.ErrNotImplemented
+	}
+	return st.Dev, nil
+}
+
+// cross notes whose a folder's file system is, if it is another one than before.
+func (w *way) cross(dir *os.Root) error {
+	device, err := deviceOf(dir)
+	if err != nil || device == w.device {
+		return err
+	}
+	w.device = device
+	f, err := dir.Open(".")
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	m, err := kernel.MountOfFile(f)
+	w.shared = w.shared || !slices.Contains(ownTypes, m.Type)
+	return err
+}
+
+// ownTypes are file systems that are new with each mount.
+var ownTypes = []string{"tmpfs", "devfs", "fdescfs", "procfs", "linprocfs", "linsysfs"}
 
 func names(path string) []string {
 	return strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
@@ -125,6 +171,9 @@ func (w *way) step(h how) error {
 	switch {
 	case err == nil:
 		w.open, w.names = append(w.open, next), append(w.names, name)
+		if err := w.cross(next); err != nil {
+			return err
+		}
 		if len(filepath.Join(w.names...)) > maxPath {
 			return unix.ENAMETOOLONG
 		}

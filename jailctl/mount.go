@@ -255,50 +255,52 @@ func mountOne(m *plan.Mount, at *spot) error {
 	if hasSource(m) {
 		options = append([]kernel.MountOption{{Name: "from", Value: m.Source, HasValue: true}}, options...)
 	}
-	dir, err := at.dir.Open(".")
+	was, err := at.mount()
 	if err != nil {
 		return err
+	}
+	var before []kernel.MountInfo
+	if at.shared {
+		// A child process that mounts costs as much as the start of a container's own,
+		// and isn't worth it where only somebody with the host's rights changes names.
+		before, err = at.mountThere(m, options)
+	} else {
+		err = kernel.Mount(m.Type, at.path, options, m.Flags)
+	}
+	if err == nil {
+		err = at.check(m, was.ID, before)
+	}
+	if err != nil {
+		return fmt.Errorf("mount %s on %s: %w", m.Type, at.path, err)
+	}
+	return nil
+}
+
+// mountThere mounts on the place itself, whatever has become of its path. It returns all
+// mounts that were there before.
+func (s *spot) mountThere(m *plan.Mount, options []kernel.MountOption) ([]kernel.MountInfo, error) {
+	dir, err := s.dir.Open(".")
+	if err != nil {
+		return nil, err
 	}
 	defer dir.Close()
 	before, err := kernel.Mounts()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if at.isOthers(before) {
-		err = kernel.MountAt(m.Type, dir, cmp.Or(at.name, "."), options, m.Flags)
-	} else {
-		err = kernel.Mount(m.Type, at.path, options, m.Flags)
-	}
-	if err != nil {
-		return fmt.Errorf("mount %s on %s: %w", m.Type, at.path, err)
-	}
-	if err := at.check(m, before); err != nil {
-		return fmt.Errorf("mount %s on %s: %w", m.Type, at.path, err)
-	}
-	return nil
+	return before, kernel.MountAt(m.Type, dir, cmp.Or(s.name, "."), options, m.Flags)
 }
 
 func hasSource(m *plan.Mount) bool {
 	return m.Type == "nullfs" || m.Type == "zfs" || m.Type == "unionfs"
 }
 
-// isOthers reports whether the way to a place leads over a volume, in which others may
-// change names at any time. A child process that mounts costs as much as the start of a
-// container's own, and isn't worth it where only somebody with the host's rights can.
-func (s *spot) isOthers(mounts []kernel.MountInfo) bool {
-	return slices.ContainsFunc(mounts, func(m kernel.MountInfo) bool {
-		return m.On != s.root && within(m.On, s.root) && within(s.path, m.On) && !slices.Contains(ownTypes, m.Type)
-	})
-}
-
-// ownTypes are file systems that are new with each mount.
-var ownTypes = []string{"tmpfs", "devfs", "fdescfs", "procfs", "linprocfs", "linsysfs"}
-
-// check makes sure that a mount that was just made is at the place. If it isn't, it is
-// unmounted: that one alone, and nothing that shows at the place instead.
-func (s *spot) check(m *plan.Mount, before []kernel.MountInfo) error {
+// check makes sure that a mount that was just made is at the place, where another one
+// was. If it isn't, it is unmounted: that one alone, and nothing that shows at the place
+// instead. It is told from those before; if they are not given, by where the path leads.
+func (s *spot) check(m *plan.Mount, was kernel.FSID, before []kernel.MountInfo) error {
 	isNew := func(id kernel.FSID) bool {
-		return !slices.ContainsFunc(before, func(b kernel.MountInfo) bool { return b.ID == id })
+		return id != was && !slices.ContainsFunc(before, func(b kernel.MountInfo) bool { return b.ID == id })
 	}
 	got, err := s.mount()
 	switch {
@@ -307,7 +309,7 @@ func (s *spot) check(m *plan.Mount, before []kernel.MountInfo) error {
 	case err == nil && isNew(got.ID):
 		return errors.Join(s.strayed(&got), kernel.UnmountID(got.ID, true))
 	}
-	after, err := kernel.Mounts()
+	after, err := s.after(before)
 	if err != nil {
 		return err
 	}
@@ -323,6 +325,15 @@ func (s *spot) check(m *plan.Mount, before []kernel.MountInfo) error {
 	}
 	// Others mount, too: better one too many than one of theirs less.
 	return fmt.Errorf("%w: it may be one of those that are new on %q; look for it and unmount it", errChanged, on)
+}
+
+// after returns the mounts among which a stray one is.
+func (s *spot) after(before []kernel.MountInfo) ([]kernel.MountInfo, error) {
+	if before != nil {
+		return kernel.Mounts()
+	}
+	m, err := kernel.MountOf(s.path)
+	return []kernel.MountInfo{m}, err
 }
 
 // mount returns the mount that shows at the place.

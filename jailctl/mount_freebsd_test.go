@@ -115,7 +115,7 @@ func TestCheck_TargetIsBack_OnlyTheStrayIsUnmounted(t *testing.T) {
 		if err := kernel.Mount(m.Type, on, []kernel.MountOption{{Name: "from", Value: m.Source, HasValue: true}}, 0); err != nil {
 			t.Fatal(err)
 		}
-		s.wantRefused(t, at.check(m, s.before))
+		s.wantRefused(t, at.check(m, kernel.FSID{}, s.before))
 	}
 }
 
@@ -134,7 +134,7 @@ func TestCheck_TwoCouldBeIt_NoneIsUnmounted(t *testing.T) {
 			}
 		}()
 	}
-	if err := at.check(m, s.before); !errors.Is(err, errChanged) {
+	if err := at.check(m, kernel.FSID{}, s.before); !errors.Is(err, errChanged) {
 		t.Errorf("got %v, want %v", err, errChanged)
 	}
 }
