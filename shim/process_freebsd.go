@@ -21,6 +21,22 @@ func peekZombie() (int, error) {
 	return z.Pid, err
 }
 
+// zombies returns the children that have ended, as far as the kernel tells. It
+// tells of the children of a reaper only.
+func zombies() []int {
+	all, err := kernel.ReaperPids()
+	if err != nil {
+		return nil
+	}
+	var out []int
+	for _, p := range all {
+		if p.Flags&kernel.ReapZombie != 0 && hasEnded(p.Pid) {
+			out = append(out, p.Pid)
+		}
+	}
+	return out
+}
+
 // isChild returns nil if pid is a child, ended or not, else an error wrapping
 // ECHILD.
 func isChild(pid int) error {

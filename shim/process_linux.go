@@ -1,6 +1,10 @@
 package shim
 
 import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -15,6 +19,28 @@ func becomeSubreaper() error {
 // none that has.
 func peekZombie() (int, error) {
 	return peek(unix.P_ALL, 0, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT)
+}
+
+// zombies returns the children that have ended, as far as the kernel tells: it may
+// be built without these files.
+func zombies() []int {
+	files, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil {
+		return nil
+	}
+	var out []int
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			continue // that thread is gone, and its children are another one's
+		}
+		for _, field := range strings.Fields(string(b)) {
+			if pid, err := strconv.Atoi(field); err == nil && hasEnded(pid) {
+				out = append(out, pid)
+			}
+		}
+	}
+	return out
 }
 
 // isChild returns nil if pid is a child, ended or not, else ECHILD.

@@ -11,6 +11,8 @@ func becomeSubreaper() error { return errUnsupported }
 
 func peekZombie() (int, error) { return 0, errUnsupported }
 
+func zombies() []int { return nil }
+
 func isChild(int) error { return errUnsupported }
 
 func hasEnded(int) bool { return false }

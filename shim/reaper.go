@@ -12,9 +12,14 @@ import (
 	"time"
 )
 
-// orphanAge is how long an orphan stays a zombie before it is reaped: by then,
-// whoever started it as a child of this process has waited for it.
-const orphanAge = time.Second
+const (
+	// orphanAge is how long an orphan stays a zombie before it is reaped: by
+	// then, whoever started it as a child of this process has waited for it.
+	orphanAge = time.Second
+	// orphanPace is the least time between two looks at all children, which a
+	// container that has orphans all the time must not make us do all the time.
+	orphanPace = orphanAge / 4
+)
 
 // Reaper waits for the children of this process. It never takes a status that
 // belongs to another waiter, and never loses one that a caller will ask for:
@@ -38,8 +43,8 @@ type Reaper struct {
 	watched map[int]func(status int, at time.Time)
 	owned   map[int]struct{} // started through Start, not yet waited for
 	holds   int
-	orphan  int       // the unclaimed zombie that was last seen; 0 if none
-	seen    time.Time // when orphan was first seen
+	orphans map[int]time.Time // unclaimed zombies, and when each was first seen
+	looked  time.Time         // when they were last looked for
 }
 
 // NewReaper returns a running Reaper. There must be at most one in a process.
@@ -53,6 +58,7 @@ func NewReaper() *Reaper {
 		inspect: make(map[int]func(int)),
 		watched: make(map[int]func(int, time.Time)),
 		owned:   make(map[int]struct{}),
+		orphans: make(map[int]time.Time),
 	}
 	signal.Notify(r.signals, syscall.SIGCHLD)
 	// goroutine: the Reaper; ends when Close is called; waited for by Close.
@@ -269,41 +275,65 @@ func (r *Reaper) reap(pid int) (call, bool) {
 // containerd uses the same number.
 const unknownStatus = 255
 
-// reapOrphans reaps zombies that nobody claims, oldest first, and returns how
+// reapOrphans reaps zombies that nobody claims, each at its age, and returns how
 // long to wait before the next look, 0 if there is nothing to wait for.
 func (r *Reaper) reapOrphans() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for {
-		pid, err := peekZombie()
-		if errors.Is(err, syscall.EINTR) {
+	head, err := peekZombie()
+	for errors.Is(err, syscall.EINTR) {
+		head, err = peekZombie()
+	}
+	if err != nil || head == 0 {
+		clear(r.orphans)
+		return 0
+	}
+	if _, ok := r.watched[head]; ok {
+		// It ended after reapWatched looked: its signal is on the way.
+		r.wake()
+		return 0
+	}
+	now := time.Now()
+	if wait := orphanPace - now.Sub(r.looked); wait > 0 {
+		return wait
+	}
+	r.looked = now
+	r.findOrphans(head, now)
+	if r.holds > 0 {
+		return 0 // the end of the last Hold wakes us
+	}
+	var again time.Duration
+	for pid, seen := range r.orphans {
+		wait := orphanAge - now.Sub(seen)
+		if wait <= 0 {
+			var ws syscall.WaitStatus
+			_, _ = wait4(pid, &ws)
+			delete(r.orphans, pid)
+		} else if again == 0 || wait < again {
+			again = wait
+		}
+	}
+	return again
+}
+
+// findOrphans brings the unclaimed zombies up to date. The kernel shows only the
+// head to who asks for any: the others would begin to age one after the other, each
+// when the one before it is gone. So all children are looked at. The caller holds
+// the lock.
+func (r *Reaper) findOrphans(head int, now time.Time) {
+	before := r.orphans
+	r.orphans = make(map[int]time.Time)
+	for _, pid := range append(zombies(), head) {
+		_, watched := r.watched[pid]
+		_, owned := r.owned[pid]
+		if watched || owned {
 			continue
 		}
-		if err != nil || pid == 0 {
-			r.orphan = 0
-			return 0
+		seen, ok := before[pid]
+		if !ok {
+			seen = now
 		}
-		if _, ok := r.watched[pid]; ok {
-			// It ended after reapWatched looked: its signal is on the way.
-			r.wake()
-			return 0
-		}
-		if _, ok := r.owned[pid]; ok {
-			return orphanAge // Wait takes it, and wakes us
-		}
-		now := time.Now()
-		if pid != r.orphan {
-			r.orphan, r.seen = pid, now
-		}
-		if wait := orphanAge - now.Sub(r.seen); wait > 0 {
-			return wait
-		}
-		if r.holds > 0 {
-			return 0 // the end of the last Hold wakes us
-		}
-		var ws syscall.WaitStatus
-		_, _ = wait4(pid, &ws)
-		r.orphan = 0
+		r.orphans[pid] = seen
 	}
 }
 

@@ -191,6 +191,31 @@ func TestReaper_Orphan_IsReapedUnlessHeld(t *testing.T) {
 	awaitGone(t, pid)
 }
 
+// A container may make orphans all the time: they must not have to wait for each other.
+func TestReaper_ManyOrphans_AgeTogether(t *testing.T) {
+	if err := becomeSubreaper(); err != nil {
+		t.Fatal(err)
+	}
+	r := NewReaper()
+	defer r.Close()
+	const n = 12
+	var pids []int
+	for range n {
+		pids = append(pids, orphan(t, "exit 0"))
+	}
+	for _, pid := range pids {
+		awaitZombie(t, pid)
+	}
+	ended := time.Now()
+	for _, pid := range pids {
+		awaitGone(t, pid)
+	}
+	// In turn they would take an orphanAge each.
+	if took := time.Since(ended); took > n*orphanAge/2 {
+		t.Errorf("%d orphans were reaped after %v", n, took)
+	}
+}
+
 func TestReaper_OrphanWatched_ReportsStatus(t *testing.T) {
 	if err := becomeSubreaper(); err != nil {
 		t.Fatal(err)
