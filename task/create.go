@@ -26,7 +26,8 @@ const (
 )
 
 // create makes a container whose init is ready to be started, and returns the
-// init's pid. A failure leaves nothing, not even the id.
+// init's pid. A failure leaves nothing, not even the id; what can't be taken back
+// stays on record.
 //
 // It runs to its end even when the client goes away meanwhile; then the
 // container is taken back.
@@ -42,10 +43,13 @@ func (s *Service) create(ctx context.Context, r *taskapi.CreateTaskRequest) (_ i
 
 	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTimeout)
 	defer cancel()
-	var back undo
+	var (
+		back undo
+		rec  *record
+	)
 	defer func() {
 		if retErr != nil {
-			retErr = errors.Join(retErr, back.run())
+			retErr = errors.Join(retErr, s.takeBack(&back, rec))
 		}
 	}()
 	if err := fault.Point(fault.CreateBegin); err != nil {
@@ -55,8 +59,7 @@ func (s *Service) create(ctx context.Context, r *taskapi.CreateTaskRequest) (_ i
 	if err != nil {
 		return 0, err
 	}
-	rec := &record{Namespace: s.Namespace, ID: r.ID, Bundle: r.Bundle, Shim: s.Shim, Options: opts}
-	back.push(func() error { return rec.remove(s.StateDir) })
+	rec = &record{Namespace: s.Namespace, ID: r.ID, Bundle: r.Bundle, Shim: s.Shim, Options: opts}
 	if err := rec.write(s.StateDir); err != nil {
 		return 0, err
 	}
@@ -76,6 +79,15 @@ func (s *Service) create(ctx context.Context, r *taskapi.CreateTaskRequest) (_ i
 	}
 	s.register(c, r)
 	return c.init.pid, nil
+}
+
+// takeBack undoes a create. The record, if there is one yet, goes only when all
+// else is gone: a cleanup must know what is left.
+func (s *Service) takeBack(back *undo, rec *record) error {
+	if err := back.run(); err != nil || rec == nil {
+		return err
+	}
+	return rec.remove(s.StateDir)
 }
 
 // checkCreate looks at everything in a request that can be wrong by itself.

@@ -246,6 +246,29 @@ func TestService_ClientGoesDuringCreate_IsTakenBack(t *testing.T) {
 	wantEvents(t, w)
 }
 
+// What is left of a create that could not be taken back must be found again.
+func TestService_CreateNotTakenBack_RecordStays(t *testing.T) {
+	w := newWorld(t)
+	s := w.service()
+	gone, cancel := context.WithCancel(ctx)
+	w.during["Create"] = func(int) { cancel() }
+	w.fail = "Delete"
+	if _, err := s.rpcCreate(gone, &taskapi.CreateTaskRequest{ID: "c", Bundle: "/b"}); err == nil || !strings.Contains(err.Error(), "Delete fails") {
+		t.Errorf("Create: %v, want also why it can't be taken back", err)
+	}
+	if records(t, s) != 1 || !s.Idle() {
+		t.Errorf("%d records, idle %t", records(t, s), s.Idle())
+	}
+	w.fail = ""
+	k, _ := newCleanup(w, s, "c")
+	if _, _, _, err := k.Run(ctx); err != nil {
+		t.Error(err)
+	}
+	if w.count("Remove") != 1 || records(t, s) != 0 {
+		t.Errorf("calls %q, %d records", w.calls, records(t, s))
+	}
+}
+
 // containerd asks a shim to end while a Create that it has given up is still being
 // taken back, and never again.
 func TestService_ShutdownDuringCreate_EndsUnlessItSucceeds(t *testing.T) {
