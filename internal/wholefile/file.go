@@ -31,11 +31,15 @@ func Write(path string, contents []byte, mode os.FileMode) error {
 }
 
 func write(path string, contents []byte, mode os.FileMode) error {
-	var fd int
-	err := retry(func() (err error) {
-		fd, err = unix.Open(path, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_CLOEXEC, uint32(mode.Perm()))
-		return err
-	})
+	fd, err := create(path, mode)
+	if errors.Is(err, unix.EEXIST) {
+		// What a write that was killed has left, or a link to somewhere else
+		// that another user has put into a folder of theirs.
+		if err := unlink(path); err != nil {
+			return err
+		}
+		fd, err = create(path, mode)
+	}
 	if err != nil {
 		return &os.PathError{Op: "open", Path: path, Err: err}
 	}
@@ -53,6 +57,15 @@ func write(path string, contents []byte, mode os.FileMode) error {
 		return &os.PathError{Op: "write", Path: path, Err: err}
 	}
 	return nil
+}
+
+// create makes a file that was not there, not even as a link.
+func create(path string, mode os.FileMode) (fd int, err error) {
+	err = retry(func() (err error) {
+		fd, err = unix.Open(path, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, uint32(mode.Perm()))
+		return err
+	})
+	return fd, err
 }
 
 // Remove removes the file at path, which goes last, and what a write that was killed has

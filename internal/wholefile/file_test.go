@@ -62,6 +62,47 @@ func TestWrite_OpenFile_StaysAsItWas(t *testing.T) {
 	}
 }
 
+// A write that was killed leaves its file, and who may write to the folder may leave a
+// link.
+func TestWrite_SomethingInTheWay_IsReplaced(t *testing.T) {
+	victim := filepath.Join(t.TempDir(), "victim")
+	if err := os.WriteFile(victim, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, leave := range map[string]func(temp string) error{
+		"file":          func(temp string) error { return os.WriteFile(temp, []byte("a half-written"), 0o666) },
+		"link":          func(temp string) error { return os.Symlink(victim, temp) },
+		"dangling link": func(temp string) error { return os.Symlink(victim+"2", temp) },
+		"hard link":     func(temp string) error { return os.Link(victim, temp) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "f")
+			if err := leave(path + Suffix); err != nil {
+				t.Fatal(err)
+			}
+			if err := Write(path, []byte("new"), 0o640); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := os.ReadFile(path); err != nil || string(got) != "new" {
+				t.Errorf("got %q, %v", got, err)
+			}
+			if fi, err := os.Lstat(path); err != nil || fi.Mode() != 0o640 {
+				t.Errorf("mode %v, %v", fi.Mode(), err)
+			}
+			if got := names(t, dir); got != "f" {
+				t.Errorf("the folder has %s", got)
+			}
+			if got, err := os.ReadFile(victim); err != nil || string(got) != "precious" {
+				t.Errorf("the file that the link names: %q, %v", got, err)
+			}
+			if got := names(t, filepath.Dir(victim)); got != "victim" {
+				t.Errorf("the folder that the link names has %s", got)
+			}
+		})
+	}
+}
+
 func TestWrite_Fails_NothingChanges(t *testing.T) {
 	dir := t.TempDir()
 	if err := Write(filepath.Join(dir, "no", "f"), nil, 0o600); !errors.Is(err, fs.ErrNotExist) {
