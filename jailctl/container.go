@@ -27,7 +27,7 @@ type Container struct {
 	name     string     // its folder; see Runtime.name
 	oom      func()     // may be nil
 	base     string     // the host's path of the root as the image has it
-	plan     *plan.Plan // nil for a loaded container; see ReadPlan
+	plan     *plan.Plan // nil for a loaded container
 	console  *os.File
 	detached bool              // another process will start it
 	networks *netsetup.Manager // while it is made, if it is to have something of networks
@@ -116,7 +116,11 @@ func (k *Container) Exec(ctx context.Context, e *driver.ExecConfig) (driver.Proc
 
 // ExecWith is Exec with options.
 func (k *Container) ExecWith(ctx context.Context, e *driver.ExecConfig, o ExecOptions) (_ driver.Process, retErr error) {
-	p, err := plan.NewProcess(e.Spec, k.plan)
+	k.mu.Lock()
+	umask := k.state.Umask
+	k.mu.Unlock()
+	// The bundle may be another's by now, or gone.
+	p, err := plan.NewProcess(e.Spec, &plan.Plan{Process: plan.Process{Umask: umask}})
 	if err != nil {
 		return driver.Process{}, err
 	}

@@ -207,6 +207,7 @@ func (k *Container) describe(mounted bool) {
 		st.Mounts = append(st.Mounts, st.Root)
 	}
 	st.Memory, st.Pids = p.Limits.Memory, p.Limits.Pids
+	st.Umask = p.Process.Umask
 	st.Loopback = p.Network.OwnStack()
 	if p.Hooks != nil {
 		st.StartContainer, st.Poststart, st.Poststop = p.Hooks.StartContainer, p.Hooks.Poststart, p.Hooks.Poststop

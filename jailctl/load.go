@@ -9,7 +9,6 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"jailshim/jailctl/kernel"
-	"jailshim/jailctl/plan"
 )
 
 // StatePaused is the status of a paused container; the specification leaves it
@@ -80,17 +79,6 @@ func (r *Runtime) List() ([]*Container, error) {
 		all = append(all, r.loaded(name, st))
 	}
 	return all, errors.Join(errs...)
-}
-
-// ReadPlan plans the container again, from its bundle; Exec needs it in a
-// container that was loaded.
-func (k *Container) ReadPlan() error {
-	spec, extra, err := plan.Load(k.state.Bundle)
-	if err != nil {
-		return err
-	}
-	k.plan, err = k.rt.machine.plan(spec, plan.Config{Namespace: k.rt.scope(), ID: k.state.ID, Bundle: k.state.Bundle, Extra: extra}, k.state.Root)
-	return err
 }
 
 // Status returns where the container is in its life, by what the kernel says: a

@@ -55,6 +55,8 @@ type State struct {
 	Network                             NetworkState
 	Annotations                         map[string]string
 	StartContainer, Poststart, Poststop []specs.Hook
+
+	Umask *uint32 // of the init; nil: the default
 }
 
 // ProcessID is a process that is told from a later one of the same pid.

@@ -83,9 +83,6 @@ func (p *Program) exec(ctx context.Context, c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := k.ReadPlan(); err != nil {
-		return err
-	}
 	return p.execute(ctx, k, spec, &h)
 }
 

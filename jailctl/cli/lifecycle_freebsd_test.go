@@ -273,3 +273,23 @@ func TestRun_DeletedAndMadeAnew_TheNewOneStays(t *testing.T) {
 		t.Errorf("the new container is %s", got)
 	}
 }
+
+// The bundle is its maker's, who may use it for something else.
+func TestExec_ProcessWithoutTheBundle_HasTheContainersUmask(t *testing.T) {
+	h := newHost(t)
+	bundle := h.bundle("b", nil, "sleep", "1000")
+	config := filepath.Join(bundle, configFile)
+	b, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, config, strings.Replace(string(b), `"user":{`, `"user":{"umask":23,`, 1))
+	h.must("run", "--detach", "--bundle", bundle, "web")
+	if err := os.Remove(config); err != nil {
+		t.Fatal(err)
+	}
+	process := write(t, filepath.Join(h.dir, "process.json"), `{"args":["/rescue/sh","-c","umask"],"cwd":"/"}`)
+	if got := h.must("exec", "--process", process, "web"); got != "0027\n" {
+		t.Errorf("umask %q, want 0027", got)
+	}
+}
