@@ -134,7 +134,7 @@ func (k *Container) mount(m *plan.Mount) error {
 		return err
 	}
 	if m.Type == "devfs" && m.Target == "/dev" {
-		return k.allowDevices(at.path)
+		return k.allowDevices(at)
 	}
 	return nil
 }
@@ -370,16 +370,27 @@ func checkRuleset(n int) error {
 	return nil
 }
 
-// allowDevices makes the plan's devices appear in the container's own /dev.
-func (k *Container) allowDevices(dev string) error {
+// allowDevices makes the plan's devices appear in the container's own /dev, which was
+// mounted at a place. A path to it could lead to the host's by now.
+func (k *Container) allowDevices(at *spot) error {
+	dev, err := at.dir.OpenRoot(".")
+	if err != nil {
+		return err
+	}
+	defer dev.Close()
+	dir, err := dev.Open(".")
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
 	for _, r := range k.plan.DevRules() {
-		if err := kernel.ApplyDevRule(dev, r); err != nil {
+		if err := kernel.ApplyDevRule(dir, r); err != nil {
 			return fmt.Errorf("device %s: %w", r.Pattern, err)
 		}
 	}
 	// A rule for a device that the machine hasn't got is no error to the kernel.
 	for _, d := range k.plan.Devices {
-		if _, err := os.Lstat(filepath.Join(dev, d.Path)); err != nil {
+		if _, err := dev.Lstat(d.Path); err != nil {
 			return fmt.Errorf("device %s: the machine has none (its module may not be loaded): %w: %w", d.Path, errdefs.ErrFailedPrecondition, err)
 		}
 	}

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"errors"
+	"os"
 	"strconv"
 	"syscall"
 
@@ -30,20 +31,15 @@ func RulesetExists(dev string, ruleset int) (bool, error) {
 	return err == nil, err
 }
 
-// ApplyDevRule applies a rule to the nodes that the devfs mount dev has now, and to
-// that mount alone. It is stored nowhere: nodes that come later follow the mount's
+// ApplyDevRule applies a rule to the nodes that the devfs mount dev, its open folder, has
+// now, and to that mount alone. It is stored nowhere: nodes that come later follow the mount's
 // ruleset.
-func ApplyDevRule(dev string, r DevRule) error {
+func ApplyDevRule(dev *os.File, r DevRule) error {
 	b, err := encodeDevRule(0, 0, r)
 	if err != nil {
 		return err
 	}
-	fd, err := openDevfs(dev)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	return ioctl("ioctl DEVFSIO_RAPPLY", strconv.Quote(dev), fd, devfsioRApply, b)
+	return ioctl("ioctl DEVFSIO_RAPPLY", strconv.Quote(dev.Name()), int(dev.Fd()), devfsioRApply, b)
 }
 
 // AddDevRule adds a rule to a ruleset, 1 to 65535, which it makes if need be. Rules

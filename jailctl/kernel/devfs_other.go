@@ -2,11 +2,13 @@
 
 package kernel
 
+import "os"
+
 // RulesetExists returns [ErrUnsupported].
 func RulesetExists(string, int) (bool, error) { return false, ErrUnsupported }
 
 // ApplyDevRule returns [ErrUnsupported].
-func ApplyDevRule(string, DevRule) error { return ErrUnsupported }
+func ApplyDevRule(*os.File, DevRule) error { return ErrUnsupported }
 
 // AddDevRule returns [ErrUnsupported].
 func AddDevRule(string, int, int, DevRule) error { return ErrUnsupported }

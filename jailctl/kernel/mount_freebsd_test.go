@@ -273,7 +273,12 @@ func TestDevfs_Rules(t *testing.T) {
 	if err := unix.Stat(dir+"/null", &st); err != nil || st.Mode&0o7777 != 0o640 || st.Uid != 1001 || st.Gid != 1002 {
 		t.Errorf("null has mode %o, owner %d:%d, %v", st.Mode, st.Uid, st.Gid, err)
 	}
-	if err := ApplyDevRule(dir, DevRule{Pattern: "zero", Unhide: true, Mode: new(uint32(0o600))}); err != nil {
+	dev, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dev.Close()
+	if err := ApplyDevRule(dev, DevRule{Pattern: "zero", Unhide: true, Mode: new(uint32(0o600))}); err != nil {
 		t.Fatal(err)
 	}
 	wantNodes(t, dir, "null", "zero")
@@ -326,7 +331,12 @@ func TestDevfs_Refused(t *testing.T) {
 	wantErrno(t, "a missing mount", err, unix.ENOENT)
 	_, err = RulesetExists(t.TempDir(), 4)
 	wantErrno(t, "a folder that is no devfs", err, unix.ENOTTY)
-	if err := ApplyDevRule("/dev", DevRule{Pattern: "null"}); !errors.Is(err, unix.EINVAL) {
+	dev, err := os.Open("/dev")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dev.Close()
+	if err := ApplyDevRule(dev, DevRule{Pattern: "null"}); !errors.Is(err, unix.EINVAL) {
 		t.Errorf("a rule that does nothing: %v, want EINVAL", err)
 	}
 	wantErrno(t, "RemoveDevRule", RemoveDevRule("/dev", testRuleset, 999), unix.ENOENT)

@@ -52,7 +52,7 @@ func TestOtherSystems_Unsupported(t *testing.T) {
 		"SetJailCPUs":    SetJailCPUs(1, CPUSet{}),
 		"SetJailDomains": SetJailDomains(1, "0"),
 		"RulesetExists":  second(RulesetExists("/dev", 1)),
-		"ApplyDevRule":   ApplyDevRule("/dev", DevRule{}),
+		"ApplyDevRule":   ApplyDevRule(os.Stdin, DevRule{}),
 		"AddDevRule":     AddDevRule("/dev", 1, 1, DevRule{}),
 		"RemoveDevRule":  RemoveDevRule("/dev", 1, 1),
 		"Rulesets":       second(Rulesets("/dev")),
