@@ -208,8 +208,11 @@ func (c *container) pause(ctx context.Context) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.paused {
-		c.paused = true
+	if c.paused {
+		return nil
+	}
+	c.paused = true
+	if c.init.state == stateRunning { // nothing comes after the exit
 		c.events.Publish(topicPaused, &eventsapi.TaskPaused{ContainerID: c.id})
 	}
 	return nil

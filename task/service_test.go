@@ -628,6 +628,19 @@ func TestService_Shutdown_OnlyWhenEmpty(t *testing.T) {
 	wantClass(t, "Create after Shutdown", err, errdefs.IsUnavailable)
 }
 
+func TestService_EndsDuringPause_NothingAfterTheExit(t *testing.T) {
+	w := newWorld(t)
+	s := w.service()
+	pid := w.create(s, "c")
+	w.start(s, "c", "")
+	w.during["Pause"] = func(int) { w.end(pid, 1); w.wait(s, "c", "") }
+	if _, err := s.rpcPause(ctx, &taskapi.PauseRequest{ID: "c"}); err != nil {
+		t.Error(err)
+	}
+	wantEvents(t, w, "create", "start", "exit c 1")
+	w.delete(s, "c", "")
+}
+
 func TestService_OOM_IsPublished(t *testing.T) {
 	w := newWorld(t)
 	s := w.service()
