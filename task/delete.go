@@ -24,7 +24,7 @@ const (
 // how it ended: status 0 if it never ran.
 func (c *container) deleteExec(ctx context.Context, p *process) (exit, int, error) {
 	c.mu.Lock()
-	if err := p.moveLocked(eventDelete); err != nil {
+	if err := p.deleteLocked(); err != nil {
 		c.mu.Unlock()
 		return exit{}, 0, err
 	}
@@ -83,8 +83,13 @@ func (c *container) delete(ctx context.Context) (exit, int, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := p.moveLocked(eventDelete); err != nil {
+	if err := p.deleteLocked(); err != nil {
 		return exit{}, 0, err
+	}
+	for _, e := range c.execs { // each has ended, or was never started
+		if err := e.deleteLocked(); err != nil {
+			e.log.Error("exec of a deleted container can't be deleted", "error", err)
+		}
 	}
 	c.events.Publish(topicDelete, &eventsapi.TaskDelete{
 		ContainerID: c.id,

@@ -16,7 +16,7 @@ type process struct {
 	config stdio.Config
 	spec   *specs.Process // of an exec; nil for the init
 	log    *slog.Logger
-	done   chan struct{} // closed once, when the process is stopped
+	done   chan struct{} // closed once, when the process is stopped, or deleted before it was started
 
 	// All below is guarded by c.mu.
 	state state
@@ -62,6 +62,19 @@ func (p *process) stopLocked(e event, x exit) error {
 	}
 	p.exit = x
 	close(p.done)
+	return nil
+}
+
+// deleteLocked forgets the process, and lets those go who wait for one that was
+// never started.
+func (p *process) deleteLocked() error {
+	unstarted := p.state == stateCreated
+	if err := p.moveLocked(eventDelete); err != nil {
+		return err
+	}
+	if unstarted {
+		close(p.done)
+	}
 	return nil
 }
 

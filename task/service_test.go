@@ -628,6 +628,37 @@ func TestService_Shutdown_OnlyWhenEmpty(t *testing.T) {
 	wantClass(t, "Create after Shutdown", err, errdefs.IsUnavailable)
 }
 
+// Who waits for an exec that will never run must not wait for ever.
+func TestService_UnstartedExecDeleted_WaitersAreReleased(t *testing.T) {
+	for _, with := range []string{"the exec", "its container"} {
+		t.Run(with, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.service()
+			pid := w.create(s, "c")
+			w.start(s, "c", "")
+			w.exec(s, "c", "ended")
+			w.end(w.start(s, "c", "ended"), 5)
+			w.exec(s, "c", "e")
+			_, p, err := s.find("c", "e")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if with == "the exec" {
+				w.delete(s, "c", "e")
+			} else {
+				w.end(pid, 0)
+				w.wait(s, "c", "")
+				w.delete(s, "c", "")
+			}
+			select {
+			case <-p.done:
+			default:
+				t.Error("who waits is not let go")
+			}
+		})
+	}
+}
+
 func TestService_EndsDuringPause_NothingAfterTheExit(t *testing.T) {
 	w := newWorld(t)
 	s := w.service()
