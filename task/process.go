@@ -19,12 +19,13 @@ type process struct {
 	done   chan struct{} // closed once, when the process is stopped, or deleted before it was started
 
 	// All below is guarded by c.mu.
-	state state
-	pid   int // 0 before there is one
-	io    *stdio.IO
-	size  *winsize // asked for before there was a terminal
-	early *exit    // seen while the start was under way
-	exit  exit     // valid in stopped and deleted
+	state     state
+	pid       int // 0 before there is one
+	io        *stdio.IO
+	size      *winsize // asked for before there was a terminal
+	stdinEnds bool     // asked for, perhaps before there was an io
+	early     *exit    // seen while the start was under way
+	exit      exit     // valid in stopped and deleted
 }
 
 // winsize is the size of a terminal in characters.
@@ -83,13 +84,18 @@ const failedStatus = 255
 
 func failedExit() exit { return exit{Status: failedStatus, At: time.Now()} }
 
-// setIO gives the process its streams and applies a size that was asked for
-// before they were there.
+// setIO gives the process its streams and applies what was asked for before they
+// were there.
 func (p *process) setIO(io *stdio.IO) {
 	p.c.mu.Lock()
 	p.io = io
-	size := p.size
+	size, stdinEnds := p.size, p.stdinEnds
 	p.c.mu.Unlock()
+	if stdinEnds {
+		if err := io.CloseStdin(); err != nil {
+			p.log.Warn("standard input can't be closed", "error", err)
+		}
+	}
 	if size == nil {
 		return
 	}

@@ -88,10 +88,11 @@ func (p *process) resize(size winsize) error {
 	return io.Resize(size.width, size.height)
 }
 
-// closeStdin lets the process's input end.
+// closeStdin lets the process's input end, now or when it has one.
 func (p *process) closeStdin() error {
 	p.c.mu.Lock()
 	io := p.io
+	p.stdinEnds = true
 	p.c.mu.Unlock()
 	if io == nil {
 		return nil

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	taskapi "github.com/containerd/containerd/api/runtime/task/v2"
@@ -626,6 +628,49 @@ func TestService_Shutdown_OnlyWhenEmpty(t *testing.T) {
 	}
 	_, err := s.rpcCreate(ctx, &taskapi.CreateTaskRequest{ID: "d", Bundle: "/b"})
 	wantClass(t, "Create after Shutdown", err, errdefs.IsUnavailable)
+}
+
+// A client with no input to give may say so before its exec is started.
+func TestService_CloseIOBeforeExecStart_InputEnds(t *testing.T) {
+	for _, during := range []bool{false, true} {
+		t.Run(fmt.Sprintf("during=%t", during), func(t *testing.T) {
+			w := newWorld(t)
+			s := w.service()
+			w.create(s, "c")
+			w.start(s, "c", "")
+			fifo := filepath.Join(t.TempDir(), "stdin")
+			if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			r := execRequest("c", "e")
+			r.Stdin = fifo
+			if _, err := s.rpcExec(ctx, r); err != nil {
+				t.Fatal(err)
+			}
+			closeIO := func(int) {
+				if _, err := s.rpcCloseIO(ctx, &taskapi.CloseIORequest{ID: "c", ExecID: "e", Stdin: true}); err != nil {
+					t.Error(err)
+				}
+			}
+			if during {
+				w.during["Exec"] = closeIO
+			} else {
+				closeIO(0)
+			}
+			pid := w.start(s, "c", "e")
+			// Nobody holds the fifo open for writing any more: we are at its end.
+			f, err := os.OpenFile(fifo, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			if n, err := syscall.Read(int(f.Fd()), make([]byte, 1)); n != 0 || err != nil {
+				t.Errorf("read %d, %v; want the end", n, err)
+			}
+			w.end(pid, 0)
+			w.delete(s, "c", "e")
+		})
+	}
 }
 
 // Who waits for an exec that will never run must not wait for ever.
