@@ -257,7 +257,7 @@ func mountOne(m *plan.Mount, at *spot) error {
 	}
 	was, err := at.mount()
 	if err != nil {
-		return err
+		return fmt.Errorf("mount %s on %s: %w: %w", m.Type, at.path, errChanged, err)
 	}
 	var before []kernel.MountInfo
 	if at.shared {
@@ -296,8 +296,8 @@ func hasSource(m *plan.Mount) bool {
 }
 
 // check makes sure that a mount that was just made is at the place, where another one
-// was. If it isn't, it is unmounted: that one alone, and nothing that shows at the place
-// instead. It is told from those before; if they are not given, by where the path leads.
+// showed. If it isn't, it is unmounted: that one alone, and nothing that shows at the
+// place instead. It can only be told from the others if those before are given.
 func (s *spot) check(m *plan.Mount, was kernel.FSID, before []kernel.MountInfo) error {
 	isNew := func(id kernel.FSID) bool {
 		return id != was && !slices.ContainsFunc(before, func(b kernel.MountInfo) bool { return b.ID == id })
@@ -306,10 +306,12 @@ func (s *spot) check(m *plan.Mount, was kernel.FSID, before []kernel.MountInfo) 
 	switch {
 	case err == nil && isNew(got.ID) && got.On == s.path:
 		return nil
+	case before == nil:
+		return fmt.Errorf("%w: it came to lie somewhere else; look for it and unmount it", errChanged)
 	case err == nil && isNew(got.ID):
 		return errors.Join(s.strayed(&got), kernel.UnmountID(got.ID, true))
 	}
-	after, err := s.after(before)
+	after, err := kernel.Mounts()
 	if err != nil {
 		return err
 	}
@@ -325,15 +327,6 @@ func (s *spot) check(m *plan.Mount, was kernel.FSID, before []kernel.MountInfo) 
 	}
 	// Others mount, too: better one too many than one of theirs less.
 	return fmt.Errorf("%w: it may be one of those that are new on %q; look for it and unmount it", errChanged, on)
-}
-
-// after returns the mounts among which a stray one is.
-func (s *spot) after(before []kernel.MountInfo) ([]kernel.MountInfo, error) {
-	if before != nil {
-		return kernel.Mounts()
-	}
-	m, err := kernel.MountOf(s.path)
-	return []kernel.MountInfo{m}, err
 }
 
 // mount returns the mount that shows at the place.

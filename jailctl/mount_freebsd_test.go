@@ -77,7 +77,6 @@ func TestMountOne_TargetBecomesALink_NothingStaysMounted(t *testing.T) {
 	for name, tt := range map[string]struct{ target, swap string }{
 		"folder in a volume":         {"/vol/x", "shared/x"},
 		"above a folder in a volume": {"/vol/x/y", "shared/x"},
-		"folder in the root":         {"/own", "root/own"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSwapped(t)
@@ -93,7 +92,6 @@ func TestMountOne_TargetBecomesALink_NothingStaysMounted(t *testing.T) {
 	for name, tt := range map[string]struct{ target, swap, to string }{
 		"file in a volume":         {"/vol/x/f", "shared/x/f", "f"},
 		"above a file in a volume": {"/vol/x/f", "shared/x", ""},
-		"file in the root":         {"/own/f", "root/own/f", "f"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSwapped(t)
@@ -102,6 +100,21 @@ func TestMountOne_TargetBecomesALink_NothingStaysMounted(t *testing.T) {
 			exchange(t, filepath.Join(filepath.Dir(s.root), tt.swap), filepath.Join(s.outside, tt.to))
 			s.wantRefused(t, mountOne(m, at))
 		})
+	}
+}
+
+// In the root itself only the host changes names, and which mount is the new one is not
+// looked for: whoever did it is told.
+func TestMountOne_FolderOfTheRootBecomesALink_IsTold(t *testing.T) {
+	s := newSwapped(t)
+	m := &plan.Mount{Type: "tmpfs", Target: "/own"}
+	at := s.target(t, m)
+	exchange(t, at.path, s.outside)
+	if err := mountOne(m, at); !errors.Is(err, errChanged) {
+		t.Errorf("got %v, want %v", err, errChanged)
+	}
+	if err := kernel.Unmount(s.outside, true); err != nil {
+		t.Error(err)
 	}
 }
 

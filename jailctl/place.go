@@ -73,7 +73,7 @@ func (k *Container) reserveNetwork(ctx context.Context) error {
 	if n.Own() {
 		err = k.reservePlace(ctx, m)
 	}
-	st.Reserved = err == nil
+	st.Reserved = true // an error leaves it nothing of the place
 	return err
 }
 
