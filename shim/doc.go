@@ -24,6 +24,6 @@
 // Sockets live in the folder that containerd names, else in DefaultSocketDir;
 // state in a folder of StateRoot that is derived from containerd's address, so
 // that two daemons on one host never meet. In it each server has a folder of its
-// own (folder.go), which it keeps locked while it lives: that, and not who answers
+// own (folder.go), in which it keeps a file locked while it lives: that, and not who answers
 // at a socket, tells one server from another.
 package shim

@@ -18,6 +18,9 @@ const (
 	foldersDir = "t"
 	// socketFile, in a server's folder, is a symbolic link to its socket.
 	socketFile = "socket"
+	// lockFile, in a server's folder, is what a server holds locked: a process that
+	// has a folder open can't enter a jail, and the server's children run hooks there.
+	lockFile = "lock"
 	// nameSeparator stands in a server's name between what tells its leader, the
 	// container whose start made it, and what no other server has. No container's
 	// id has it.
@@ -47,7 +50,7 @@ func makeFolder(state, namespace, leader, socket string) (*folder, error) {
 	if err := os.Mkdir(f.dir, 0o700); err != nil {
 		return nil, err
 	}
-	unlock, err := lockFolder(f.dir, unix.LOCK_EX)
+	unlock, err := lock(filepath.Join(f.dir, lockFile), unix.O_RDWR|unix.O_CREAT, unix.LOCK_EX)
 	if err == nil {
 		f.unlock = unlock
 		// The last step: a folder without it is not looked at, and so can't
@@ -107,7 +110,10 @@ func ServerSocket(state, namespace, name string) string {
 		return ""
 	}
 	if strings.Contains(name, nameSeparator) {
-		unlock, err := lockFolder(dir, unix.LOCK_SH|unix.LOCK_NB)
+		unlock, err := lock(filepath.Join(dir, lockFile), unix.O_RDWR, unix.LOCK_SH|unix.LOCK_NB)
+		if errors.Is(err, syscall.ENOENT) {
+			return "" // it is just being removed
+		}
 		if err == nil {
 			unlock()
 			return "" // it would hold the lock

@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // DefaultSocketDir is where sockets go when containerd names no other folder.
@@ -78,7 +76,7 @@ func (a socketAddress) dial() error {
 // first has put in its place. Only a server's own end needs no lock: the server
 // removes its socket while it still listens there, so that nobody else does.
 func (a socketAddress) lock() (unlock func(), err error) {
-	return lockFolder(filepath.Dir(string(a)), unix.LOCK_EX)
+	return lockFolder(filepath.Dir(string(a)))
 }
 
 // listenOrJoin binds the socket, or finds that the group's server already
