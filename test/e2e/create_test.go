@@ -1,10 +1,6 @@
 package e2e
 
 import (
-	"context"
-	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -50,40 +46,6 @@ func TestE2E_Create_SameIDTwice_AlreadyExists(t *testing.T) {
 	if got := c.RunExec(t, "x", "echo", "alive"); got != "alive\n" {
 		t.Errorf("got output %q", got)
 	}
-}
-
-// TestE2E_Create_GivenUp_NoShimStays: a client's time runs out while the container is
-// being made. containerd asks the shim to end before that has taken all back.
-func TestE2E_Create_GivenUp_NoShimStays(t *testing.T) {
-	s := space(t)
-	s.AnyEvents = true // nobody hears of what came of it
-	dir := t.TempDir()
-	began, end := filepath.Join(dir, "began"), filepath.Join(dir, "end")
-	c := s.New(t, testbed.IO(cio.NullIO), withHooks(func(h *specs.Hooks) {
-		h.CreateRuntime = []specs.Hook{{Path: "/bin/sh", Args: []string{
-			"sh", "-c", fmt.Sprintf("touch %s; while [ ! -e %s ]; do sleep 0.1; done", began, end)}, Env: []string{"PATH=/bin:/usr/bin"}}}
-	}))
-	ctx, cancel := context.WithCancel(s.Ctx)
-	defer cancel()
-	created := make(chan error, 1)
-	go func() {
-		_, err := c.NewTask(ctx, cio.NullIO)
-		created <- err
-	}()
-	exists := func(path string) bool {
-		_, err := os.Stat(path)
-		return err == nil
-	}
-	testbed.Until(t, "the hook to run", testbed.When(func() bool { return exists(began) }))
-	cancel()
-	if err := testbed.Receive(t, "the end of the call", created); err == nil {
-		t.Error("a call that was given up succeeded")
-	}
-	testbed.Until(t, "containerd to give up the container", testbed.When(func() bool { return !exists(s.Bundle(c.ID())) }))
-	if err := os.WriteFile(end, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s.ExpectClean(t)
 }
 
 // TestE2E_Create_PidBeforeStart_IsAProcess: networks are set up for the process
