@@ -14,6 +14,8 @@ import (
 
 	"github.com/containerd/errdefs"
 	"golang.org/x/sys/unix"
+
+	"jailshim/internal/flock"
 )
 
 // Lock is held by the process that changes a container. It ends with the process
@@ -138,13 +140,13 @@ func (s store) lock(name string, how int) (*Lock, error) {
 		if err != nil {
 			return nil, err
 		}
-		err = flock(f, how)
+		err = flock.Lock(f, how)
 		if err == nil && isAt(f, path) {
 			return &Lock{f, s.folder(name)}, nil
 		}
 		f.Close()
 		if err != nil {
-			return nil, fmt.Errorf("lock %s: %w", path, err)
+			return nil, err
 		}
 		// Whoever held it has removed the container, and the file with it.
 	}
@@ -154,15 +156,6 @@ const (
 	lockPrefix = "."
 	lockSuffix = ".lock"
 )
-
-func flock(f *os.File, how int) error {
-	for {
-		err := unix.Flock(int(f.Fd()), how)
-		if !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
-}
 
 // isAt reports whether path still leads to the open file.
 func isAt(f *os.File, path string) bool {
@@ -177,11 +170,11 @@ func isAt(f *os.File, path string) bool {
 // Unlock lets others change the container. The file goes away if the container
 // has.
 func (l *Lock) Unlock() error {
-	defer l.file.Close()
-	if _, err := os.Lstat(l.folder); !errors.Is(err, fs.ErrNotExist) {
-		return errors.Join(err, l.file.Truncate(0))
+	_, err := os.Lstat(l.folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errors.Join(os.Remove(l.file.Name()), flock.Close(l.file))
 	}
-	return os.Remove(l.file.Name())
+	return errors.Join(err, l.file.Truncate(0), flock.Close(l.file))
 }
 
 // removeLocks removes the files of locks that nobody holds, and whose containers

@@ -13,6 +13,7 @@ import (
 	"github.com/containerd/errdefs"
 	"golang.org/x/sys/unix"
 
+	"jailshim/internal/flock"
 	"jailshim/snapshotter-zfs/engine"
 )
 
@@ -50,7 +51,7 @@ func (s *Snapshotter) hold(root engine.Dataset) error {
 
 // lockFile locks a file, and writes into it who has it.
 func (s *Snapshotter) lockFile(f *os.File) error {
-	err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	err := flock.Lock(f, unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		// What it says is for people; the holder may be writing it now.
 		holder, _ := io.ReadAll(io.LimitReader(f, maxHolder))
@@ -58,7 +59,7 @@ func (s *Snapshotter) lockFile(f *os.File) error {
 			s.config.Dataset, holder, errdefs.ErrFailedPrecondition)
 	}
 	if err != nil {
-		return fmt.Errorf("lock dataset %q: %q: %w", s.config.Dataset, f.Name(), err)
+		return fmt.Errorf("lock dataset %q: %w", s.config.Dataset, err)
 	}
 	holder := fmt.Sprintf("process %d, state folder %q", os.Getpid(), s.config.State)
 	if err := errors.Join(f.Truncate(0), writeAt(f, holder)); err != nil {
@@ -77,7 +78,7 @@ func (s *Snapshotter) release() error {
 	if s.held == nil {
 		return nil
 	}
-	return s.held.Close()
+	return flock.Close(s.held)
 }
 
 // claim makes the root ours, or refuses it because it is another's.

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"jailshim/internal/flock"
 	"jailshim/internal/wholefile"
 )
 
@@ -61,13 +62,8 @@ func (f *Folder) lock(ctx context.Context) (func(), error) {
 	if err != nil {
 		return nil, err
 	}
-	// A child that was forked while we hold the lock has a copy of the descriptor,
-	// and closing ours alone would leave the lock with it.
-	unlock := func() {
-		flock(file, unix.LOCK_UN) //nolint:errcheck // it cannot fail with a descriptor that is locked
-		file.Close()
-	}
-	err = flock(file, unix.LOCK_EX|unix.LOCK_NB)
+	unlock := func() { _ = flock.Close(file) }
+	err = flock.Lock(file, unix.LOCK_EX|unix.LOCK_NB)
 	if err == nil {
 		return unlock, nil
 	}
@@ -77,7 +73,7 @@ func (f *Folder) lock(ctx context.Context) (func(), error) {
 	}
 	done := make(chan error, 1)
 	// goroutine: of this call; ends when the lock is free; not waited for if ctx ends first
-	go func() { done <- flock(file, unix.LOCK_EX) }()
+	go func() { done <- flock.Lock(file, unix.LOCK_EX) }()
 	select {
 	case err := <-done:
 		if err != nil {
@@ -94,17 +90,6 @@ func (f *Folder) lock(ctx context.Context) (func(), error) {
 		}()
 		return nil, fmt.Errorf("wait for the lock %s, which another process holds: %w", f.Path(lockName), ctx.Err())
 	}
-}
-
-func flock(file *os.File, how int) error {
-	errno := error(unix.EINTR)
-	for errors.Is(errno, unix.EINTR) {
-		errno = unix.Flock(int(file.Fd()), how)
-	}
-	if errno != nil {
-		return &os.PathError{Op: "flock", Path: file.Name(), Err: errno}
-	}
-	return nil
 }
 
 // Read reads the file of a name into v, which it leaves as it is if there is none.
