@@ -199,6 +199,7 @@ func TestReaper_ManyOrphans_AgeTogether(t *testing.T) {
 	r := NewReaper()
 	defer r.Close()
 	const n = 12
+	release := r.Hold() // none may be reaped while the others are made
 	var pids []int
 	for range n {
 		pids = append(pids, orphan(t, "exit 0"))
@@ -206,6 +207,7 @@ func TestReaper_ManyOrphans_AgeTogether(t *testing.T) {
 	for _, pid := range pids {
 		awaitZombie(t, pid)
 	}
+	release()
 	ended := time.Now()
 	for _, pid := range pids {
 		awaitGone(t, pid)
