@@ -185,8 +185,8 @@ func (r *Runtime) foreignMounts(name, root string) ([]kernel.FSID, error) {
 		return nil, err
 	}
 	_, jails := jailsAt(&State{Root: root})
-	if shared := r.sharing(name, root, jails); len(shared) > 0 {
-		return shared[0].Others, nil
+	if other := r.sharing(name, root, jails); other != nil {
+		return other.Others, nil
 	}
 	return there, nil
 }

@@ -52,7 +52,7 @@ func (r *Runtime) remove(ctx context.Context, name string, st *State, point func
 	}
 	errs = append(errs, r.returnInterfaces(ctx, st))
 	// Who shares the root has mounts on the same folders, and goes on using them.
-	if shared := r.sharing(name, st.Root, neighbours); len(shared) == 0 {
+	if r.sharing(name, st.Root, neighbours) == nil {
 		errs = append(errs, unmountAll(ctx, st.Mounts, st.Others))
 	}
 	if err := point(fault.DeleteUnmounted); err != nil {
@@ -186,23 +186,22 @@ func jailsAt(st *State) (dying []int, living []string) {
 	return dying, living
 }
 
-// sharing returns the states of those of the other containers that have a root and one of
-// the jails: of bundles, whose roots are nobody's own.
-func (r *Runtime) sharing(name, root string, jails []string) []*State {
+// sharing returns the state of another container that has a root and one of the jails,
+// nil if there is none: bundles may have one root, which is nobody's own then.
+func (r *Runtime) sharing(name, root string, jails []string) *State {
 	if len(jails) == 0 {
 		return nil
 	}
-	var shared []*State
 	others, err := r.store.names()
 	if err != nil {
 		return nil
 	}
 	for _, other := range others {
 		if st, err := r.store.read(other); err == nil && other != name && st.Root == root && slices.Contains(jails, st.Jail) {
-			shared = append(shared, st)
+			return st
 		}
 	}
-	return shared
+	return nil
 }
 
 // awaitGone reaps what it can of a removed jail's processes until the jail is
