@@ -459,3 +459,31 @@ func (w *world) wantClean(t *testing.T, what string, wantInterfaces []string) {
 		}
 	}
 }
+
+// attached returns a container web of the default network, which is attached to jail 1.
+func (w *world) attached(t *testing.T) *Attachment {
+	t.Helper()
+	a, err := w.Reserve(t.Context(), request("web"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Attach(t.Context(), a, 1); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// detachAndRemove detaches the containers of the default network and removes it:
+// nothing may be left.
+func (w *world) detachAndRemove(t *testing.T, all ...*Attachment) {
+	t.Helper()
+	for _, a := range all {
+		if err := w.Detach(t.Context(), a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Remove(t.Context(), "default"); err != nil {
+		t.Fatal(err)
+	}
+	w.wantClean(t, "after Remove", []string{"em0", "lo0"})
+}

@@ -181,13 +181,7 @@ func TestFault_EachCall(t *testing.T) {
 // As long as rules may be left, nobody gets the address.
 func TestFault_AddressStaysWithRules(t *testing.T) {
 	w := newWorld(t, "")
-	a, err := w.Reserve(t.Context(), request("web"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Attach(t.Context(), a, 1); err != nil {
-		t.Fatal(err)
-	}
+	a := w.attached(t)
 	w.wall.fail["Unpublish"] = errInjected
 	if err := w.Detach(t.Context(), a); !errors.Is(err, errInjected) {
 		t.Fatalf("got %v", err)
@@ -271,13 +265,7 @@ func TestGC_OwnerGoesMeanwhile_NothingIsLeftOver(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, "")
 			attach := func() *Attachment {
-				a, err := w.Reserve(t.Context(), request("web"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				if _, err := w.Attach(t.Context(), a, 1); err != nil {
-					t.Fatal(err)
-				}
+				a := w.attached(t)
 				return a
 			}
 			a := attach()

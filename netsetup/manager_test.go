@@ -125,13 +125,7 @@ func TestAttach_Repeated(t *testing.T) {
 // An end that came back from a removed jail goes with the host's end.
 func TestDetach_JailGone(t *testing.T) {
 	w := newWorld(t, "")
-	a, err := w.Reserve(t.Context(), request("web"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Attach(t.Context(), a, 1); err != nil {
-		t.Fatal(err)
-	}
+	a := w.attached(t)
 	w.machine.removeJail(1)
 	if err := w.Detach(t.Context(), a); err != nil {
 		t.Fatal(err)
@@ -225,15 +219,7 @@ func TestNetwork_RecordLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, a := range []*Attachment{a, b} {
-		if err := w.Detach(t.Context(), a); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Remove(t.Context(), "default"); err != nil {
-		t.Fatal(err)
-	}
-	w.wantClean(t, "after Remove", []string{"em0", "lo0"})
+	w.detachAndRemove(t, a, b)
 }
 
 func TestNetwork_ChangedWhileInUse(t *testing.T) {

@@ -42,13 +42,7 @@ func TestNetwork_RepairFails_BridgeStays(t *testing.T) {
 		for _, lost := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, record lost %v", name, lost), func(t *testing.T) {
 				w := newWorld(t, "")
-				a, err := w.Reserve(t.Context(), request("web"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				if _, err := w.Attach(t.Context(), a, 1); err != nil {
-					t.Fatal(err)
-				}
+				a := w.attached(t)
 				w.machine.interfaces["js-default"].Flags = 0 // ifconfig js-default down
 				if lost {
 					if err := os.Remove(filepath.Join(w.dir, "run", "networks", "default.json")); err != nil {
@@ -91,15 +85,7 @@ func (w *world) wantRepairable(t *testing.T, a *Attachment, lost bool) {
 	if bridge.Flags&link.FlagUp == 0 || !bridge.members[a.HostEnd] || len(w.wall.entries) != 2 {
 		t.Errorf("repaired: %+v, rules %v", bridge, w.wall.entries)
 	}
-	for _, a := range []*Attachment{a, b} {
-		if err := w.Detach(t.Context(), a); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Remove(t.Context(), "default"); err != nil {
-		t.Fatal(err)
-	}
-	w.wantClean(t, "after Remove", []string{"em0", "lo0"})
+	w.detachAndRemove(t, a, b)
 }
 
 // Of somebody else's bridge, a repair does not forget which addresses are ours.

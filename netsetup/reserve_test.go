@@ -71,13 +71,7 @@ func TestReserve_RepeatedFails_RestoresTheFormer(t *testing.T) {
 // The key of a container that is attached is nobody else's, whatever is asked for.
 func TestReserve_Attached_IsRefused(t *testing.T) {
 	w := newWorld(t, "")
-	a, err := w.Reserve(t.Context(), request("web"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Attach(t.Context(), a, 1); err != nil {
-		t.Fatal(err)
-	}
+	a := w.attached(t)
 	before, interfaces := w.holdings(t), w.machine.names()
 	for _, r := range []Request{request("web"), {Owner: "web", Network: "default", IPv4: netip.MustParseAddr("10.88.0.77")}} {
 		if _, err := w.Reserve(t.Context(), r); !errdefs.IsAlreadyExists(err) || !strings.Contains(err.Error(), a.HostEnd) {
