@@ -102,9 +102,21 @@ type Recorder struct {
 
 	mu     sync.Mutex // guards the fields below
 	events []Event
+	seen   map[sent]struct{}
 	marked int // markers seen
 	errs   []error
 	ended  error // why the last subscription that is over is over
+}
+
+// sent is an event at the time when it was published: a second one like it has another.
+type sent struct {
+	at                     int64 // in ns
+	topic, container, exec string
+}
+
+// newRecorder returns a Recorder of a namespace, which has nothing yet.
+func newRecorder(namespace string) *Recorder {
+	return &Recorder{namespace: namespace, seen: map[sent]struct{}{}}
 }
 
 // Subscribe begins to record, and returns when the subscription surely sees
@@ -152,7 +164,12 @@ func (r *Recorder) note(env *events.Envelope) {
 	case err != nil:
 		r.errs = append(r.errs, err)
 	case ok:
-		r.events = append(r.events, e)
+		// One that containerd was too slow to acknowledge is sent again, as it was.
+		at := sent{env.Timestamp.UnixNano(), e.Topic, e.Container, e.Exec}
+		if _, again := r.seen[at]; !again {
+			r.seen[at] = struct{}{}
+			r.events = append(r.events, e)
+		}
 	case env.Topic == topicMarker:
 		r.marked++
 	}

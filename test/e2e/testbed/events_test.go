@@ -1,6 +1,13 @@
 package testbed
 
-import "testing"
+import (
+	"testing"
+	"time"
+
+	apievents "github.com/containerd/containerd/api/events"
+	"github.com/containerd/containerd/v2/core/events"
+	"github.com/containerd/typeurl/v2"
+)
 
 // TestRecorder_Check_FindsEveryDisorder: every end-to-end test relies on Check to
 // see a lost, doubled or misplaced event.
@@ -43,5 +50,19 @@ func TestRecorder_Check_FindsEveryDisorder(t *testing.T) {
 		if err := r.check(true, false); (err == nil) != tc.ok {
 			t.Errorf("%s: check = %v, want ok: %t", tc.name, err, tc.ok)
 		}
+	}
+}
+
+func TestRecorder_SentAgain_CountsOnce(t *testing.T) {
+	exit, err := typeurl.MarshalAny(&apievents.TaskExit{ContainerID: "c", ID: "c", Pid: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, now := newRecorder("test"), time.Now()
+	for _, at := range []time.Time{now, now, now.Add(time.Nanosecond)} {
+		r.note(&events.Envelope{Timestamp: at, Namespace: "test", Topic: TopicExit, Event: exit})
+	}
+	if all := r.All(); len(all) != 2 {
+		t.Errorf("got %v, want the exit, and the one that was published later", all)
 	}
 }

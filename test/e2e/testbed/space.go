@@ -88,7 +88,7 @@ func (d *Daemon) NewSpace(tb testing.TB) *Space {
 			tb.Fatal(err)
 		}
 	}
-	s.Events = &Recorder{namespace: s.Namespace}
+	s.Events = newRecorder(s.Namespace)
 	ctx, cancel := context.WithTimeout(context.Background(), lifetime)
 	s.Ctx = namespaces.WithNamespace(ctx, s.Namespace)
 	tb.Cleanup(func() {
