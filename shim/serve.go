@@ -94,7 +94,8 @@ func (p *Program) serveOn(ctx context.Context, inv *invocation, listener *net.Un
 	}
 	tidy := newTidier()
 	defer tidy.timer.Stop()
-	server, err := ttrpc.NewServer(ttrpc.WithServerHandshaker(sameUser()), ttrpc.WithUnaryServerInterceptor(tidy.intercept))
+	conns := newConnections(sameUser())
+	server, err := ttrpc.NewServer(ttrpc.WithServerHandshaker(conns), ttrpc.WithUnaryServerInterceptor(tidy.intercept))
 	if err != nil {
 		return err
 	}
@@ -114,8 +115,11 @@ func (p *Program) serveOn(ctx context.Context, inv *invocation, listener *net.Un
 	}
 	end, cancelEnd := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancelEnd()
-	// The answer to Shutdown is on its way; ttrpc waits for it. Connections
-	// that stay open are containerd's to close.
+	// The answer to Shutdown is on its way; ttrpc waits for it. containerd closes its
+	// connections then, one for each container that it had here. Were they closed here
+	// first, a call of it that is slow to take its answer, of another container's
+	// deletion, could fail: ttrpc's client sees both at once, and chooses either.
+	conns.linger(end)
 	closeErr := server.Shutdown(end)
 	if errors.Is(closeErr, context.DeadlineExceeded) {
 		closeErr = server.Close()
