@@ -103,9 +103,7 @@ func TestE2E_Compat_OlderDaemon_WholeLifeAndRestart(t *testing.T) {
 					s.Events.Await(t, testbed.TopicExit, old.ID(), "")
 					continue
 				}
-				if got := old.RunExec(t, "z", "echo", "alive"); got != "alive\n" {
-					t.Errorf("exec in %s after the restart: got output %q", old.ID(), got)
-				}
+				old.ExpectAlive(t)
 			}
 
 			// A shim dies.

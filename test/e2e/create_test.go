@@ -43,9 +43,7 @@ func TestE2E_Create_SameIDTwice_AlreadyExists(t *testing.T) {
 	_, err := c.NewTask(s.Ctx, cio.NullIO)
 	expectClass(t, "create again", err, errdefs.ErrAlreadyExists)
 	c.ExpectStatus(t, containerd.Running)
-	if got := c.RunExec(t, "x", "echo", "alive"); got != "alive\n" {
-		t.Errorf("got output %q", got)
-	}
+	c.ExpectAlive(t)
 }
 
 // TestE2E_Create_PidBeforeStart_IsAProcess: networks are set up for the process

@@ -130,9 +130,7 @@ func TestE2E_Restart_ContainerdKilledUnderTwenty_AllFoundNothingLost(t *testing.
 			}
 		}
 		if want == containerd.Running {
-			if got := c.RunExec(t, "y", "echo", "alive"); got != "alive\n" {
-				t.Errorf("exec in %s after the restart: got output %q", c.ID(), got)
-			}
+			c.ExpectAlive(t)
 		} else if e := testbed.Receive(t, "the exit of "+c.ID(), mustWait(t, s, task)); e.Error() != nil || e.ExitCode() != killed {
 			t.Errorf("%s: waiting tells status %d (%v), want %d", c.ID(), e.ExitCode(), e.Error(), killed)
 		}

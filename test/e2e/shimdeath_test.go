@@ -88,17 +88,10 @@ func TestE2E_ShimDeath_Group_NothingLeftOfAny(t *testing.T) {
 	for _, c := range pod {
 		s.Events.Await(t, testbed.TopicExit, c.ID(), "")
 		s.Events.Await(t, testbed.TopicDelete, c.ID(), "")
-		testbed.Until(t, "containerd to forget the task of "+c.ID(), func() error {
-			if _, err := c.Container.Task(s.Ctx, nil); !errdefs.IsNotFound(err) {
-				return errShort
-			}
-			return nil
-		})
+		c.Forgotten(t)
 		c.Forget(t)
 	}
-	if got := other.RunExec(t, "x", "echo", "alive"); got != "alive\n" {
-		t.Errorf("a container of no group: got output %q", got)
-	}
+	other.ExpectAlive(t)
 	other.Remove(t)
 	s.ExpectClean(t)
 }
@@ -116,16 +109,9 @@ func TestE2E_ShimDeath_LeaderMadeAnew_OthersLive(t *testing.T) {
 		t.Fatalf("one shim, process %d, for a pod and a container of none", pa)
 	}
 	killShim(t, s, testbed.TopicStart, anew)
-	testbed.Until(t, "containerd to forget the task of the dead shim", func() error {
-		if _, err := anew.Container.Task(s.Ctx, nil); !errdefs.IsNotFound(err) {
-			return errShort
-		}
-		return nil
-	})
+	anew.Forgotten(t)
 	anew.Forget(t)
-	if got := other.RunExec(t, "x", "echo", "alive"); got != "alive\n" {
-		t.Errorf("the container of the other shim: got output %q", got)
-	}
+	other.ExpectAlive(t)
 	other.Remove(t)
 	s.ExpectClean(t)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/containerd/containerd/v2/core/containers"
 	"github.com/containerd/containerd/v2/pkg/cio"
 	"github.com/containerd/containerd/v2/pkg/oci"
+	"github.com/containerd/errdefs"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"google.golang.org/protobuf/types/known/anypb"
 )
@@ -432,6 +433,28 @@ func (c *Container) RunExec(tb testing.TB, id string, args ...string) string {
 	}
 	p.DeleteProcess(tb)
 	return p.Out.String()
+}
+
+// ExpectAlive runs a command in the container, and wants to see what it writes.
+func (c *Container) ExpectAlive(tb testing.TB) {
+	tb.Helper()
+	if got := c.RunExec(tb, "still-alive", "echo", "alive"); got != "alive\n" {
+		tb.Errorf("exec in %s: got output %q", c.ID(), got)
+	}
+}
+
+// Forgotten waits until containerd has no task of the container any more.
+func (c *Container) Forgotten(tb testing.TB) {
+	tb.Helper()
+	Until(tb, "containerd to forget the task of "+c.ID(), func() error {
+		switch _, err := c.Container.Task(c.space.Ctx, nil); {
+		case errdefs.IsNotFound(err):
+			return nil
+		case err != nil:
+			return err
+		}
+		return errors.New("it still has it")
+	})
 }
 
 // ShimPid returns the process of a container's shim.
