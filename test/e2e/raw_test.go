@@ -1,10 +1,12 @@
 package e2e
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	taskv2 "github.com/containerd/containerd/api/runtime/task/v2"
 	taskv3 "github.com/containerd/containerd/api/runtime/task/v3"
@@ -250,4 +252,42 @@ func TestE2E_Raw_Connect_AlwaysAnswers(t *testing.T) {
 			t.Errorf("connect %q: %v, %v, want pid %d and a living shim", id, r, err, want)
 		}
 	}
+}
+
+// TestE2E_Raw_ShutdownByAnother_StillAnswers: of a pod, containerd has a connection for
+// each container. One that has its last call under way when another's Shutdown ends the
+// server must not lose the answer, which it does if the server closes first.
+func TestE2E_Raw_ShutdownByAnother_StillAnswers(t *testing.T) {
+	if testbed.Runtime != testbed.OurRuntime {
+		t.Skip("containerd's shim closes all connections at once")
+	}
+	const patience = time.Second // the server's is longer
+	for range 10 {
+		s, c, shim := rawShim(t)
+		pid := s.ShimPid(t, c.ID())
+		began := time.Now()
+		if _, err := c.Task.Delete(s.Ctx, containerd.WithProcessKill); err != nil {
+			t.Fatal(err)
+		}
+		_, err := shim.Connect(s.Ctx, &taskv3.ConnectRequest{ID: c.ID()})
+		took := time.Since(began)
+		c.Forget(t)
+		if err != nil && took > patience {
+			continue // the machine was too slow to tell
+		}
+		if err != nil {
+			t.Fatalf("a call of another connection, %v after the deletion began: %v", took, err)
+		}
+		if err := shim.Close(); err != nil {
+			t.Error(err)
+		}
+		testbed.Until(t, "the shim to end when its last client has gone", func() error {
+			if alive(pid) {
+				return fmt.Errorf("process %d lives", pid)
+			}
+			return nil
+		})
+		return
+	}
+	t.Fatalf("each of ten deletions took longer than %v", patience)
 }
