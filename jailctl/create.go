@@ -303,7 +303,7 @@ func (k *Container) startStage(c *driver.CreateConfig, d *Detached) error {
 		defer l.Close()
 		config.Listener, config.Keep = l, d.Keep
 		if d.Listen > 0 {
-			config.Env = append(slices.Clone(config.Env), fmt.Sprint("LISTEN_FDS=", d.Listen), "LISTEN_PID="+kernel.PIDMark)
+			config.Env = plan.Env(config.Env, fmt.Sprint("LISTEN_FDS=", d.Listen), "LISTEN_PID="+kernel.PIDMark)
 		}
 	}
 	s, err := stage.Start(config)

@@ -35,7 +35,7 @@ func NewProcess(p *specs.Process, base *Plan) (*Process, error) {
 // newProcess translates a process, and says what of it is ignored.
 func newProcess(p *specs.Process) (*Process, []string, error) {
 	out := &Process{
-		Args: p.Args, Env: p.Env, Cwd: path.Clean(p.Cwd),
+		Args: p.Args, Env: Env(p.Env), Cwd: path.Clean(p.Cwd),
 		Terminal: p.Terminal, NoNewPrivs: p.NoNewPrivileges,
 	}
 	if err := checkStrings(p); err != nil {
@@ -53,6 +53,25 @@ func newProcess(p *specs.Process) (*Process, []string, error) {
 	}
 	ignored, err := out.rlimits(p.Rlimits)
 	return out, ignored, err
+}
+
+// Env returns an environment with more settings. Of each name the last one counts, and
+// is alone in what is returned: clients append what is to replace a setting, and
+// getenv(3) finds the first.
+func Env(env []string, more ...string) []string {
+	all := slices.Concat(env, more)
+	last := make(map[string]int, len(all))
+	name := func(setting string) string { n, _, _ := strings.Cut(setting, "="); return n }
+	for i, setting := range all {
+		last[name(setting)] = i
+	}
+	var out []string
+	for i, setting := range all {
+		if last[name(setting)] == i {
+			out = append(out, setting)
+		}
+	}
+	return out
 }
 
 func checkStrings(p *specs.Process) error {

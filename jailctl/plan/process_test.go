@@ -3,6 +3,7 @@ package plan
 import (
 	"bytes"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,6 +37,24 @@ func TestNewProcess(t *testing.T) {
 
 // An exec keeps the umask of its container unless it says one: the specification
 // has it per process, and clients leave it out for an exec.
+// Clients append what replaces a setting, and getenv(3) finds the first.
+func TestNewProcess_SettingTwice_TheLastCounts(t *testing.T) {
+	env := []string{"PATH=/bin", "A=1", "B=", "A=2", "PATH=/sbin", "A=3=4"}
+	p, err := NewProcess(&specs.Process{Args: []string{"true"}, Cwd: "/", Env: env}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"B=", "PATH=/sbin", "A=3=4"}; !slices.Equal(p.Env, want) {
+		t.Errorf("got %q, want %q", p.Env, want)
+	}
+	if got, want := Env(p.Env, "C=1", "B=2"), []string{"PATH=/sbin", "A=3=4", "C=1", "B=2"}; !slices.Equal(got, want) {
+		t.Errorf("with more: got %q, want %q", got, want)
+	}
+	if env[1] != "A=1" {
+		t.Error("the caller's was changed")
+	}
+}
+
 func TestNewProcess_UmaskOfContainer(t *testing.T) {
 	umask := uint32(0o77)
 	p, err := NewProcess(&specs.Process{Args: []string{"sh"}, Cwd: "/"}, &Plan{Process: Process{Umask: &umask}})
