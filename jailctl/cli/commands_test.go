@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"io"
 	"net"
@@ -105,7 +106,7 @@ func TestConsoleSocket_SendsTheMaster(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer socket.close()
-	if err := h.handOver(socket, driver.Process{Pid: 4711, Console: w}); err != nil {
+	if err := errors.Join(h.sendTerminal(socket, driver.Process{Pid: 4711, Console: w}), h.writePid(4711)); err != nil {
 		t.Fatal(err)
 	}
 	if b, err := os.ReadFile(h.pidFile); err != nil || string(b) != "4711" {
@@ -343,6 +344,15 @@ func TestForeground_Process_StatusAndSignals(t *testing.T) {
 	}
 	if got, err := f.wait(); err != nil || got != 5 {
 		t.Errorf("after the signal: got %d, %v; want 5", got, err)
+	}
+	// A second one must not end this process before it has cleaned up.
+	if err := syscall.Kill(os.Getpid(), syscall.SIGUSR1); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-f.signals:
+	case <-time.After(10 * time.Second):
+		t.Error("the second signal was lost")
 	}
 }
 

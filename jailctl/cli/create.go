@@ -47,8 +47,14 @@ func (p *Program) createCommand(ctx context.Context) cli.Command {
 			}
 			m.detach = true
 			return p.locked(m.id, func() error {
-				_, err := p.make(ctx, m)
-				return err
+				k, err := p.make(ctx, m)
+				if err != nil {
+					return err
+				}
+				if err := m.writePid(k.Init().Pid); err != nil {
+					return errors.Join(err, undo(ctx, k))
+				}
+				return nil
 			})
 		},
 	}
@@ -113,7 +119,7 @@ func interruptible(ctx context.Context, waits bool) (context.Context, context.Ca
 // errInterrupted is the error of a command that a signal made give up.
 var errInterrupted = errors.New("interrupted by a signal")
 
-// make makes the container and hands it over. On any error, and if the context
+// make makes the container and hands its terminal over. On any error, and if the context
 // ends meanwhile, nothing is left.
 func (p *Program) make(ctx context.Context, m *making) (_ *jailctl.Container, retErr error) {
 	spec, _, err := plan.Load(m.bundle)
@@ -153,7 +159,7 @@ func (p *Program) make(ctx context.Context, m *making) (_ *jailctl.Container, re
 	if ctx.Err() != nil {
 		return nil, errInterrupted
 	}
-	return k, m.handOver(socket, k.Init())
+	return k, m.sendTerminal(socket, k.Init())
 }
 
 // undo removes a container that was made.
@@ -179,25 +185,21 @@ func (h *handover) checkTerminal(terminal bool) error {
 	return nil
 }
 
-// handOver gives the caller the terminal and the pid.
-func (h *handover) handOver(socket *consoleSocket, init driver.Process) error {
-	if socket != nil {
-		err := socket.send(init.Console)
-		init.Console.Close()
-		if err != nil {
-			return err
-		}
+// sendTerminal gives the caller the terminal.
+func (h *handover) sendTerminal(socket *consoleSocket, of driver.Process) error {
+	if socket == nil {
+		return nil
 	}
+	return errors.Join(socket.send(of.Console), of.Console.Close())
+}
+
+// writePid gives the caller the pid, in one step: who waits for it must not read half of
+// it. It is the last thing to do: nothing may take back what a supervisor has read.
+func (h *handover) writePid(pid int) error {
 	if h.pidFile == "" {
 		return nil
 	}
-	return writePid(h.pidFile, init.Pid)
-}
-
-// writePid writes a pid file in one step: who waits for it must not read half of
-// it.
-func writePid(path string, pid int) error {
-	if err := wholefile.Write(path, []byte(strconv.Itoa(pid)), 0o644); err != nil {
+	if err := wholefile.Write(h.pidFile, []byte(strconv.Itoa(pid)), 0o644); err != nil {
 		return fmt.Errorf("pid file: %w", err)
 	}
 	return nil

@@ -111,12 +111,15 @@ func (p *Program) execute(ctx context.Context, k *jailctl.Container, spec *specs
 		return err
 	}
 	var f *foreground
-	err = h.handOver(socket, child)
+	err = h.sendTerminal(socket, child)
 	if err == nil && !h.detach {
 		f, err = p.attach(child)
 	}
 	if err == nil && ctx.Err() != nil {
 		err = errInterrupted
+	}
+	if err == nil {
+		err = h.writePid(child.Pid)
 	}
 	if err != nil {
 		f.release()

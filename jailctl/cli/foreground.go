@@ -44,10 +44,10 @@ func (p *Program) attach(child driver.Process) (*foreground, error) {
 	return f, nil
 }
 
-// wait waits for the process, and returns its exit status. Signals are this program's
-// again then.
+// wait waits for the process, and returns its exit status. Signals that come after that
+// have no effect, until release: a user who sends a second one wants no container that
+// is half removed.
 func (f *foreground) wait() (int, error) {
-	defer signal.Stop(f.signals)
 	type result struct {
 		state *os.ProcessState
 		err   error
@@ -80,13 +80,18 @@ func (f *foreground) wait() (int, error) {
 	}
 }
 
-// release gives signals and terminal back. What is still in the terminal is
-// copied before. A second call does nothing.
+// closeTerminal gives the terminal back. What is still in it is copied before. A second
+// call does nothing.
+func (f *foreground) closeTerminal() {
+	f.terminal.close()
+	f.terminal = nil
+}
+
+// release gives signals and terminal back. A second call does nothing.
 func (f *foreground) release() {
 	if f == nil {
 		return
 	}
+	f.closeTerminal()
 	signal.Stop(f.signals)
-	f.terminal.close()
-	f.terminal = nil
 }

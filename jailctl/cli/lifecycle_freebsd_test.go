@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -170,6 +171,24 @@ func TestStart_HookFails_ContainerHasStopped(t *testing.T) {
 		}
 		h.must("delete", "web")
 	}
+}
+
+// Who reads a pid file takes the process for one that runs.
+func TestRun_StartFails_NoPidFile(t *testing.T) {
+	h := newHost(t)
+	pidFile := filepath.Join(h.dir, "pid")
+	failing := h.bundle("b", &specs.Hooks{Poststart: hook("exit 3")}, "sleep", "1000")
+	if got := h.run("run", "--detach", "--pid-file", pidFile, "--bundle", failing, "web"); got.status != exitFailure {
+		t.Errorf("%+v, want an error of the hook", got)
+	}
+	if b, err := os.ReadFile(pidFile); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the pid file says %q, %v", b, err)
+	}
+	h.must("run", "--detach", "--pid-file", pidFile, "--bundle", h.bundle("c", nil, "sleep", "1000"), "web")
+	if b, err := os.ReadFile(pidFile); err != nil || len(b) == 0 {
+		t.Errorf("the pid file says %q, %v", b, err)
+	}
+	h.must("delete", "--force", "web")
 }
 
 func TestDelete_PoststopHookFails_OthersRun(t *testing.T) {

@@ -52,6 +52,10 @@ func (p *Program) run(ctx context.Context, m *making, keep bool) error {
 			f.release()
 			return errors.Join(err, undo(ctx, k))
 		}
+		if err := m.writePid(k.Init().Pid); err != nil {
+			f.release()
+			return errors.Join(err, end(context.WithoutCancel(ctx), k), undo(ctx, k))
+		}
 		return nil
 	})
 	if err != nil || m.detach {
@@ -74,7 +78,7 @@ func finish(ctx context.Context, k *jailctl.Container, f *foreground, keep bool)
 		// The end of the init is the end of all, which may hold the terminal.
 		err = k.Quiesce(ctx)
 	}
-	f.release()
+	f.closeTerminal()
 	if !there || keep {
 		return err
 	}
