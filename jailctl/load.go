@@ -7,6 +7,7 @@ import (
 
 	"github.com/containerd/errdefs"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"jailshim/jailctl/kernel"
 )
@@ -46,6 +47,25 @@ func (k *Container) Exists() (bool, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return st.Init == k.state.Init && st.Created.Equal(k.state.Created), nil
+}
+
+// removeEmpty removes a container's folder that has no state, unless somebody is about to
+// make the container. With dry it only says whether it would.
+func (r *Runtime) removeEmpty(name string, dry bool) (bool, error) {
+	l, err := r.store.lock(name, unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if _, err := r.store.read(name); !errdefs.IsNotFound(err) || r.store.young(name) {
+		return false, l.Unlock()
+	}
+	if !dry {
+		err = r.store.remove(name)
+	}
+	return err == nil, errors.Join(err, l.Unlock())
 }
 
 // RemoveFolder removes the folder of a container that has no state, so that
@@ -174,16 +194,11 @@ func (r *Runtime) GC(dry bool, remove func(*Container) error) ([]string, error) 
 	for _, name := range names {
 		st, err := r.store.read(name)
 		if errdefs.IsNotFound(err) {
-			if r.store.young(name) {
-				continue // it may be just being made
+			removed, err := r.removeEmpty(name, dry)
+			if removed {
+				gone = append(gone, name+" (it has no state)")
 			}
-			if !dry {
-				if err := r.store.remove(name); err != nil {
-					errs = append(errs, err)
-					continue
-				}
-			}
-			gone = append(gone, name+" (it has no state)")
+			errs = append(errs, err)
 			continue
 		}
 		if err != nil {

@@ -2,6 +2,9 @@ package jailctl
 
 import (
 	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -39,5 +42,27 @@ func TestStatus_StarterKilled_IsAsTheProcessIs(t *testing.T) {
 	}
 	if got := loaded.Status(); got != specs.StateRunning {
 		t.Errorf("status %s, want running", got)
+	}
+}
+
+// Who was killed while it held the lock may have had a longer number.
+func TestSign_AfterALongerOne_IsRead(t *testing.T) {
+	rt := New(Config{Root: filepath.Join(t.TempDir(), "root")})
+	l, err := rt.Lock("web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Unlock()
+	if _, err := l.file.WriteAt([]byte(`{"Pid":99999999,"Start":{"Sec":1,"Usec":999999}}                        }`), 0); err != nil {
+		t.Fatal(err)
+	}
+	rt.sign(l)
+	b, err := os.ReadFile(l.file.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var id ProcessID
+	if err := json.Unmarshal(b, &id); err != nil || id.Pid != os.Getpid() {
+		t.Errorf("the lock's file says %q: %v", b, err)
 	}
 }

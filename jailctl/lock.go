@@ -52,6 +52,7 @@ func (r *Runtime) sign(l *Lock) {
 		return
 	}
 	if b, err := json.Marshal(self); err == nil {
+		_ = l.file.Truncate(0) // one that was killed has left a longer one, perhaps
 		_, _ = l.file.WriteAt(b, 0)
 	}
 }

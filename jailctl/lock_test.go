@@ -119,3 +119,52 @@ func TestLock_ContainerThere_FileStays(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A folder without a state may be one that a command is just going to use.
+func TestGC_FolderWithoutState_RemovedUnlessLocked(t *testing.T) {
+	rt := New(Config{Root: filepath.Join(t.TempDir(), "root")})
+	l, err := rt.Lock("web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := rt.store.folder(rt.name("web"))
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(folder, old, old); err != nil {
+		t.Fatal(err)
+	}
+	gc := func() []string {
+		t.Helper()
+		gone, err := rt.GC(false, func(*Container) error { return errors.New("no container is to be removed") })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return gone
+	}
+	if gone := gc(); len(gone) > 0 {
+		t.Errorf("removed while it was locked: %q", gone)
+	}
+	if err := l.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if gone := gc(); len(gone) != 1 {
+		t.Errorf("got %q, want the folder", gone)
+	}
+	if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the folder is there: %v", err)
+	}
+}
+
+// A root has one name, however it is spelled.
+func TestNew_RootThroughALink_IsTheSame(t *testing.T) {
+	dir := t.TempDir()
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "real"), 0o700), os.Symlink("real", filepath.Join(dir, "link"))); err != nil {
+		t.Fatal(err)
+	}
+	a, b := New(Config{Root: filepath.Join(dir, "real", "r")}), New(Config{Root: filepath.Join(dir, "link", "r")})
+	if a.store.goSocket("web") != b.store.goSocket("web") {
+		t.Error("start would look for the socket of another init")
+	}
+}

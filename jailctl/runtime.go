@@ -57,7 +57,7 @@ func New(c Config) *Runtime {
 	if c.Commands == nil {
 		c.Commands = plainCommands{}
 	}
-	return &Runtime{config: c, store: store(c.Root), machine: &machine{params: make(map[string]kernel.ParamInfo)}, containers: make(map[string]*Container)}
+	return &Runtime{config: c, store: store(realPath(c.Root)), machine: &machine{params: make(map[string]kernel.ParamInfo)}, containers: make(map[string]*Container)}
 }
 
 type plainCommands struct{}
@@ -83,7 +83,7 @@ func (r *Runtime) scope() string {
 
 // rootDigest tells the runtime's root from others, in eight characters.
 func (r *Runtime) rootDigest() string {
-	sum := sha256.Sum256([]byte(realPath(r.config.Root)))
+	sum := sha256.Sum256([]byte(r.store))
 	return hex.EncodeToString(sum[:4])
 }
 
