@@ -41,9 +41,9 @@ type Program struct {
 type Service interface {
 	// Register adds the service's methods.
 	Register(*ttrpc.Server)
-	// Idle reports whether nothing is left to serve, so that a polite signal
-	// may end the server.
-	Idle() bool
+	// EndIfIdle ends the server, which a polite signal asks for, if nothing is left to
+	// serve, and nothing new comes: else it returns false.
+	EndIfIdle() bool
 }
 
 // Server is what a server gives its services.

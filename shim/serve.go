@@ -100,7 +100,7 @@ func (p *Program) serveOn(ctx context.Context, inv *invocation, listener *net.Un
 		return err
 	}
 	service.Register(server)
-	stopSignals := handleSignals(service, shutdown)
+	stopSignals := handleSignals(service)
 	defer stopSignals()
 
 	served := make(chan error, 1)
@@ -115,10 +115,10 @@ func (p *Program) serveOn(ctx context.Context, inv *invocation, listener *net.Un
 	}
 	end, cancelEnd := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancelEnd()
-	// The answer to Shutdown is on its way; ttrpc waits for it. containerd closes its
-	// connections then, one for each container that it had here. Were they closed here
-	// first, a call of it that is slow to take its answer, of another container's
-	// deletion, could fail: ttrpc's client sees both at once, and chooses either.
+	// The answer to Shutdown is on its way; ttrpc would not wait for it in any case.
+	// containerd closes its connections then, one for each container that it had here.
+	// Were they closed here first, a call of it that is slow to take its answer, of another
+	// container's deletion, could fail: ttrpc's client sees both at once, and chooses either.
 	conns.linger(end)
 	closeErr := server.Shutdown(end)
 	if errors.Is(closeErr, context.DeadlineExceeded) {
@@ -166,7 +166,7 @@ func openLog(bundle string, debugLevel bool) {
 //
 // SIGPIPE is caught so that a write to a log that nobody reads is an error,
 // and not the end of the process.
-func handleSignals(s Service, end func()) (stop func()) {
+func handleSignals(s Service) (stop func()) {
 	c := make(chan os.Signal, 16)
 	signal.Notify(c, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGPIPE)
 	done := make(chan struct{})
@@ -181,8 +181,7 @@ func handleSignals(s Service, end func()) (stop func()) {
 				case syscall.SIGUSR1:
 					dumpStacks()
 				case syscall.SIGTERM, syscall.SIGINT:
-					if s.Idle() {
-						end()
+					if s.EndIfIdle() {
 						continue
 					}
 					slog.Warn("not ending on a signal while there are containers; remove them, or use SIGKILL and containerd cleans up", "signal", sig.String())

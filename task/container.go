@@ -150,7 +150,7 @@ func (c *container) oom() {
 	c.log.Warn("out of memory: the kernel killed a process of the container")
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if st := c.init.state; st == stateCreated || st == stateStarting {
+	if st := c.init.state; st == stateNew || st == stateCreated || st == stateStarting {
 		c.earlyOOM = true // who hears of it has heard of the start
 		return
 	}

@@ -172,12 +172,12 @@ type fakeRuntime struct{ w *world }
 
 func (r fakeRuntime) Create(_ context.Context, c *driver.CreateConfig) (driver.Container, error) {
 	k := &fakeContainer{w: r.w, pid: r.w.pid(), oom: c.OOM}
-	if err := r.w.verb("Create", k.pid); err != nil {
-		return nil, err
-	}
 	r.w.mu.Lock()
 	r.w.made = append(r.w.made, k)
 	r.w.mu.Unlock()
+	if err := r.w.verb("Create", k.pid); err != nil {
+		return nil, err
+	}
 	return k, nil
 }
 

@@ -126,6 +126,9 @@ func (s *Service) rpcDelete(ctx context.Context, r *taskapi.DeleteRequest) (*tas
 	if err != nil {
 		return nil, err
 	}
+	if p.isInit() {
+		s.endIfWanted()
+	}
 	return &taskapi.DeleteResponse{Pid: uint32(pid), ExitStatus: uint32(x.Status), ExitedAt: timestamp(x)}, nil
 }
 

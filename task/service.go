@@ -57,7 +57,7 @@ type Service struct {
 	containers map[string]*container
 	creating   map[string]struct{} // ids that a Create has reserved
 	down       bool                // no container may be created any more
-	wanted     bool                // a Shutdown came while there was nothing but Creates
+	wanted     bool                // a Shutdown came too early
 	told       map[string]struct{} // ignored options that were logged
 }
 
@@ -71,11 +71,17 @@ func NewService(c Config) *Service {
 	}
 }
 
-// Idle reports whether there is no container, and none being created.
-func (s *Service) Idle() bool {
+// EndIfIdle ends the process if there is no container, and none being created; none will
+// be. Otherwise it does nothing and returns false.
+func (s *Service) EndIfIdle() bool {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.idleLocked()
+	idle := s.idleLocked()
+	s.down = s.down || idle
+	s.mu.Unlock()
+	if idle {
+		s.Shutdown()
+	}
+	return idle
 }
 
 func (s *Service) idleLocked() bool { return len(s.containers)+len(s.creating) == 0 }
@@ -131,11 +137,8 @@ func (s *Service) reserve(id string) error {
 func (s *Service) release(id string) {
 	s.mu.Lock()
 	delete(s.creating, id)
-	wanted := s.wanted
 	s.mu.Unlock()
-	if wanted {
-		s.shutdown()
-	}
+	s.endIfWanted()
 }
 
 // register makes a created container known, to calls and by its event at once.
@@ -143,7 +146,6 @@ func (s *Service) register(c *container, r *taskapi.CreateTaskRequest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.containers[c.id] = c
-	s.wanted = false // it will be asked for again when this one is gone
 	c.announce(r)
 }
 
@@ -153,16 +155,23 @@ func (s *Service) forget(c *container) {
 	delete(s.containers, c.id)
 }
 
-// shutdown ends the process if nothing is left, or once that is so if only a
-// Create is under way. While there are containers it does nothing.
+// shutdown ends the process if nothing is left, or once that is so: it may not be asked
+// again. containerd 2.2 and 2.3 ask for the first container of a pod that is deleted,
+// and when it is the sandbox's own, for none of the others.
 func (s *Service) shutdown() {
 	s.mu.Lock()
-	idle := s.idleLocked()
-	s.down = s.down || idle
-	s.wanted = len(s.containers) == 0
+	s.wanted = true
 	s.mu.Unlock()
-	if idle {
-		s.Shutdown()
+	s.EndIfIdle()
+}
+
+// endIfWanted is called when a container, or a Create, has gone.
+func (s *Service) endIfWanted() {
+	s.mu.Lock()
+	wanted := s.wanted
+	s.mu.Unlock()
+	if wanted {
+		s.EndIfIdle()
 	}
 }
 

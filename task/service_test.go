@@ -222,7 +222,7 @@ func TestService_CreateFails_NothingLeft(t *testing.T) {
 	if _, err := s.rpcCreate(ctx, &taskapi.CreateTaskRequest{ID: "c", Bundle: "/b"}); err == nil {
 		t.Fatal("Create succeeded")
 	}
-	if !s.Idle() {
+	if !s.idleLocked() {
 		t.Error("the id is still taken")
 	}
 	if n := records(t, s); n != 0 {
@@ -242,8 +242,8 @@ func TestService_ClientGoesDuringCreate_IsTakenBack(t *testing.T) {
 	if _, err := s.rpcCreate(gone, &taskapi.CreateTaskRequest{ID: "c", Bundle: "/b"}); err == nil {
 		t.Fatal("Create succeeded")
 	}
-	if !slices.Contains(w.calls, "Delete") || !s.Idle() || records(t, s) != 0 {
-		t.Errorf("calls %q, idle %t, %d files left", w.calls, s.Idle(), records(t, s))
+	if !slices.Contains(w.calls, "Delete") || !s.idleLocked() || records(t, s) != 0 {
+		t.Errorf("calls %q, idle %t, %d files left", w.calls, s.idleLocked(), records(t, s))
 	}
 	wantEvents(t, w)
 }
@@ -258,8 +258,8 @@ func TestService_CreateNotTakenBack_RecordStays(t *testing.T) {
 	if _, err := s.rpcCreate(gone, &taskapi.CreateTaskRequest{ID: "c", Bundle: "/b"}); err == nil || !strings.Contains(err.Error(), "Delete fails") {
 		t.Errorf("Create: %v, want also why it can't be taken back", err)
 	}
-	if records(t, s) != 1 || !s.Idle() {
-		t.Errorf("%d records, idle %t", records(t, s), s.Idle())
+	if records(t, s) != 1 || !s.idleLocked() {
+		t.Errorf("%d records, idle %t", records(t, s), s.idleLocked())
 	}
 	w.fail = ""
 	k, _ := newCleanup(w, s, "c")
@@ -273,7 +273,7 @@ func TestService_CreateNotTakenBack_RecordStays(t *testing.T) {
 
 // containerd asks a shim to end while a Create that it has given up is still being
 // taken back, and never again.
-func TestService_ShutdownDuringCreate_EndsUnlessItSucceeds(t *testing.T) {
+func TestService_ShutdownDuringCreate_EndsWhenNothingIsLeft(t *testing.T) {
 	for _, given := range []bool{true, false} {
 		t.Run(fmt.Sprintf("up=%t", given), func(t *testing.T) {
 			w := newWorld(t)
@@ -303,13 +303,9 @@ func TestService_ShutdownDuringCreate_EndsUnlessItSucceeds(t *testing.T) {
 			if given {
 				return
 			}
-			// Nobody has asked since.
 			w.delete(s, "c", "")
-			if _, err := s.rpcCreate(gone, &taskapi.CreateTaskRequest{ID: "d"}); err == nil {
-				t.Error("Create without a bundle succeeded")
-			}
-			if n := w.count("shutdown"); n != 0 {
-				t.Error("the process ended without being asked")
+			if w.count("shutdown") != 1 {
+				t.Error("the process did not end with its last container")
 			}
 		})
 	}
@@ -609,25 +605,46 @@ func TestService_Pids_NeverEmpty(t *testing.T) {
 	expect("stopped")
 }
 
-func TestService_Shutdown_OnlyWhenEmpty(t *testing.T) {
+// containerd asks once, for a container that is not the last, and may not ask again.
+func TestService_Shutdown_EndsWhenEmpty(t *testing.T) {
 	w := newWorld(t)
 	s := w.service()
 	w.create(s, "c")
-	down := func() int {
-		if _, err := s.rpcShutdown(ctx, &taskapi.ShutdownRequest{Now: true}); err != nil {
-			t.Fatal(err)
-		}
-		return w.count("shutdown")
+	w.create(s, "d")
+	w.delete(s, "c", "")
+	if _, err := s.rpcShutdown(ctx, &taskapi.ShutdownRequest{ID: "c", Now: true}); err != nil {
+		t.Fatal(err)
 	}
-	if down() != 0 {
+	if w.count("shutdown") != 0 {
 		t.Error("shut down with a container")
 	}
-	w.delete(s, "c", "")
-	if down() != 1 {
+	w.delete(s, "d", "")
+	if w.count("shutdown") != 1 {
 		t.Error("not shut down when empty")
 	}
-	_, err := s.rpcCreate(ctx, &taskapi.CreateTaskRequest{ID: "d", Bundle: "/b"})
+	_, err := s.rpcCreate(ctx, &taskapi.CreateTaskRequest{ID: "e", Bundle: "/b"})
 	wantClass(t, "Create after Shutdown", err, errdefs.IsUnavailable)
+}
+
+// A container may follow the last one, if nobody asks for the end.
+func TestService_NoShutdown_StaysUp(t *testing.T) {
+	w := newWorld(t)
+	s := w.service()
+	for range 2 {
+		w.create(s, "c")
+		if s.EndIfIdle() {
+			t.Error("ended with a container")
+		}
+		w.delete(s, "c", "")
+	}
+	if w.count("shutdown") != 0 {
+		t.Fatal("the process ended without being asked")
+	}
+	if !s.EndIfIdle() || w.count("shutdown") != 1 {
+		t.Error("not ended by a signal when empty")
+	}
+	_, err := s.rpcCreate(ctx, &taskapi.CreateTaskRequest{ID: "c", Bundle: "/b"})
+	wantClass(t, "Create after the signal", err, errdefs.IsUnavailable)
 }
 
 // A client with no input to give may say so before its exec is started.
@@ -728,14 +745,18 @@ func TestService_OOM_IsPublished(t *testing.T) {
 	wantEvents(t, w, "create", "start", "oom", "exit c 137")
 }
 
-// A program may be out of memory before the runtime has said that it runs.
-func TestService_OOMDuringStart_ToldAfterIt(t *testing.T) {
-	w := newWorld(t)
-	s := w.service()
-	pid := w.create(s, "c")
-	w.during["Start"] = func(int) { w.made[0].oom() }
-	w.start(s, "c", "")
-	w.end(pid, 137)
-	w.wait(s, "c", "")
-	wantEvents(t, w, "create", "start", "oom", "exit c 137")
+// A process may be out of memory before the runtime has said that it is there, or runs.
+func TestService_OOMDuringCreateOrStart_ToldAfterIt(t *testing.T) {
+	for _, verb := range []string{"Create", "Start"} {
+		t.Run(verb, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.service()
+			w.during[verb] = func(int) { w.made[0].oom() }
+			pid := w.create(s, "c")
+			w.start(s, "c", "")
+			w.end(pid, 137)
+			w.wait(s, "c", "")
+			wantEvents(t, w, "create", "start", "oom", "exit c 137")
+		})
+	}
 }
