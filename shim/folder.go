@@ -111,12 +111,14 @@ func ServerSocket(state, namespace, name string) string {
 	}
 	if strings.Contains(name, nameSeparator) {
 		unlock, err := lock(filepath.Join(dir, lockFile), unix.O_RDWR, unix.LOCK_SH|unix.LOCK_NB)
-		if errors.Is(err, syscall.ENOENT) {
+		switch {
+		case errors.Is(err, syscall.ENOENT):
 			return "" // it is just being removed
-		}
-		if err == nil {
+		case err == nil:
 			unlock()
 			return "" // it would hold the lock
+		case errors.Is(err, syscall.EWOULDBLOCK):
+			return socket // also if it is too busy to accept anybody
 		}
 	}
 	if err := socketAddress(socket).dial(); errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOENT) {

@@ -81,6 +81,28 @@ func TestFolder_AnotherServerOnTheSocket_IsNotTakenForIt(t *testing.T) {
 }
 
 // A folder that is just being made belongs to a server that lives.
+// A server may be too busy to accept anybody, which FreeBSD tells like one that is gone.
+func TestServerSocket_LockedButRefusing_Lives(t *testing.T) {
+	state, socket := t.TempDir(), testAddress(t)
+	l, err := socket.listenOrJoin()
+	if err != nil || l == nil {
+		t.Fatalf("got %v, %v; want a listener", l, err)
+	}
+	t.Setenv("XDG_RUNTIME_DIR", "") // put back after the test
+	f, err := makeFolder(state, "ns", "a", string(socket))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	if got := ServerSocket(state, "ns", f.name); got != string(socket) {
+		t.Errorf("the server is taken for dead: socket %q", got)
+	}
+	f.unlock()
+	if got := ServerSocket(state, "ns", f.name); got != "" {
+		t.Errorf("the dead server listens on %s", got)
+	}
+}
+
 func TestServers_NoSocketYet_LeftOut(t *testing.T) {
 	state := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(state, foldersDir, namePrefix("ns", "a")+"1"), 0o700); err != nil {
