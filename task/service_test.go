@@ -659,6 +659,13 @@ func TestService_CloseIOBeforeExecStart_InputEnds(t *testing.T) {
 			if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 				t.Fatal(err)
 			}
+			// Opened before anybody writes: FreeBSD forgets a fifo that nobody has open,
+			// and that it has ended.
+			f, err := os.OpenFile(fifo, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
 			r := execRequest("c", "e")
 			r.Stdin = fifo
 			if _, err := s.rpcExec(ctx, r); err != nil {
@@ -676,11 +683,6 @@ func TestService_CloseIOBeforeExecStart_InputEnds(t *testing.T) {
 			}
 			pid := w.start(s, "c", "e")
 			// Nobody holds the fifo open for writing any more: we are at its end.
-			f, err := os.OpenFile(fifo, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer f.Close()
 			if n, err := syscall.Read(int(f.Fd()), make([]byte, 1)); n != 0 || err != nil {
 				t.Errorf("read %d, %v; want the end", n, err)
 			}
