@@ -52,6 +52,12 @@ func (k *Container) Exists() (bool, error) {
 // removeEmpty removes a container's folder that has no state, unless somebody is about to
 // make the container. With dry it only says whether it would.
 func (r *Runtime) removeEmpty(name string, dry bool) (bool, error) {
+	if r.store.young(name) {
+		return false, nil
+	}
+	if dry {
+		return true, nil
+	}
 	l, err := r.store.lock(name, unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return false, nil
@@ -59,12 +65,11 @@ func (r *Runtime) removeEmpty(name string, dry bool) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	// It may have been made anew meanwhile.
 	if _, err := r.store.read(name); !errdefs.IsNotFound(err) || r.store.young(name) {
 		return false, l.Unlock()
 	}
-	if !dry {
-		err = r.store.remove(name)
-	}
+	err = r.store.remove(name)
 	return err == nil, errors.Join(err, l.Unlock())
 }
 
