@@ -264,11 +264,7 @@ func TestGC_OwnerGoesMeanwhile_NothingIsLeftOver(t *testing.T) {
 	for name, back := range map[string]bool{"gone": false, "back": true} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, "")
-			attach := func() *Attachment {
-				a := w.attached(t)
-				return a
-			}
-			a := attach()
+			a := w.attached(t)
 			var looks int
 			listing := func(done bool) {
 				if done {
@@ -280,7 +276,7 @@ func TestGC_OwnerGoesMeanwhile_NothingIsLeftOver(t *testing.T) {
 						t.Error(err)
 					}
 				case looks == 1 && back:
-					a = attach()
+					a = w.attached(t)
 				}
 			}
 			var hook func(bool)
