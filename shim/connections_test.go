@@ -17,16 +17,16 @@ func (o open) Handshake(_ context.Context, conn net.Conn) (net.Conn, any, error)
 	return conn, nil, o.err
 }
 
-// dialled returns both ends of a connection that c counts.
-func dialled(t *testing.T, c *connections) (client, server net.Conn) {
+// accepted returns the server's end of a connection that c counts.
+func accepted(t *testing.T, c *connections) net.Conn {
 	t.Helper()
-	client, server = net.Pipe()
+	client, server := net.Pipe()
 	server, _, err := c.Handshake(t.Context(), server)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { client.Close(); server.Close() })
-	return client, server
+	return server
 }
 
 // lingering returns what is closed when linger ends.
@@ -48,8 +48,7 @@ func wantWaiting(t *testing.T, done <-chan struct{}) {
 
 func TestConnections_Linger_UntilTheLastIsClosed(t *testing.T) {
 	c := newConnections(open{})
-	_, a := dialled(t, c)
-	_, b := dialled(t, c)
+	a, b := accepted(t, c), accepted(t, c)
 	done := lingering(t, c)
 	// The second Close of a connection, which ttrpc makes, is not another one's.
 	a.Close()
@@ -62,7 +61,7 @@ func TestConnections_Linger_UntilTheLastIsClosed(t *testing.T) {
 
 func TestConnections_Linger_IsBounded(t *testing.T) {
 	c := newConnections(open{})
-	dialled(t, c)
+	accepted(t, c)
 	began := time.Now()
 	await(t, lingering(t, c), "the end of linger")
 	if took := time.Since(began); took < lingerTimeout {

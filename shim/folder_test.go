@@ -13,6 +13,7 @@ import (
 type testServer struct {
 	*folder
 	socket socketAddress
+	refuse func() // clients
 	die    func() // what the kernel does when a server is killed
 }
 
@@ -27,7 +28,8 @@ func newTestServer(t *testing.T, state, leader string, socket socketAddress) *te
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &testServer{f, socket, func() { l.Close(); f.unlock() }}
+	refuse := func() { l.Close() }
+	return &testServer{f, socket, refuse, func() { refuse(); f.unlock() }}
 }
 
 // A leader that is deleted and made anew, in no group now, starts a second server.
@@ -80,29 +82,21 @@ func TestFolder_AnotherServerOnTheSocket_IsNotTakenForIt(t *testing.T) {
 	}
 }
 
-// A folder that is just being made belongs to a server that lives.
 // A server may be too busy to accept anybody, which FreeBSD tells like one that is gone.
 func TestServerSocket_LockedButRefusing_Lives(t *testing.T) {
-	state, socket := t.TempDir(), testAddress(t)
-	l, err := socket.listenOrJoin()
-	if err != nil || l == nil {
-		t.Fatalf("got %v, %v; want a listener", l, err)
-	}
-	t.Setenv("XDG_RUNTIME_DIR", "") // put back after the test
-	f, err := makeFolder(state, "ns", "a", string(socket))
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
-	if got := ServerSocket(state, "ns", f.name); got != string(socket) {
+	state := t.TempDir()
+	s := newTestServer(t, state, "a", testAddress(t))
+	s.refuse()
+	if got := ServerSocket(state, "ns", s.name); got != string(s.socket) {
 		t.Errorf("the server is taken for dead: socket %q", got)
 	}
-	f.unlock()
-	if got := ServerSocket(state, "ns", f.name); got != "" {
+	s.die()
+	if got := ServerSocket(state, "ns", s.name); got != "" {
 		t.Errorf("the dead server listens on %s", got)
 	}
 }
 
+// A folder that is just being made belongs to a server that lives.
 func TestServers_NoSocketYet_LeftOut(t *testing.T) {
 	state := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(state, foldersDir, namePrefix("ns", "a")+"1"), 0o700); err != nil {
