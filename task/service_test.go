@@ -214,6 +214,13 @@ func TestService_ExecStartFails_ExecCanBeDeleted(t *testing.T) {
 	w.exec(s, "c", "e") // the id is free again
 }
 
+// idle reports whether there is no container, and none being created.
+func idle(s *Service) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.idleLocked()
+}
+
 // A create that fails at any step leaves nothing, and its id can be used again.
 func TestService_CreateFails_NothingLeft(t *testing.T) {
 	w := newWorld(t)
@@ -222,7 +229,7 @@ func TestService_CreateFails_NothingLeft(t *testing.T) {
 	if _, err := s.rpcCreate(ctx, &taskapi.CreateTaskRequest{ID: "c", Bundle: "/b"}); err == nil {
 		t.Fatal("Create succeeded")
 	}
-	if !s.idleLocked() {
+	if !idle(s) {
 		t.Error("the id is still taken")
 	}
 	if n := records(t, s); n != 0 {
@@ -242,8 +249,8 @@ func TestService_ClientGoesDuringCreate_IsTakenBack(t *testing.T) {
 	if _, err := s.rpcCreate(gone, &taskapi.CreateTaskRequest{ID: "c", Bundle: "/b"}); err == nil {
 		t.Fatal("Create succeeded")
 	}
-	if !slices.Contains(w.calls, "Delete") || !s.idleLocked() || records(t, s) != 0 {
-		t.Errorf("calls %q, idle %t, %d files left", w.calls, s.idleLocked(), records(t, s))
+	if !slices.Contains(w.calls, "Delete") || !idle(s) || records(t, s) != 0 {
+		t.Errorf("calls %q, idle %t, %d files left", w.calls, idle(s), records(t, s))
 	}
 	wantEvents(t, w)
 }
@@ -258,8 +265,8 @@ func TestService_CreateNotTakenBack_RecordStays(t *testing.T) {
 	if _, err := s.rpcCreate(gone, &taskapi.CreateTaskRequest{ID: "c", Bundle: "/b"}); err == nil || !strings.Contains(err.Error(), "Delete fails") {
 		t.Errorf("Create: %v, want also why it can't be taken back", err)
 	}
-	if records(t, s) != 1 || !s.idleLocked() {
-		t.Errorf("%d records, idle %t", records(t, s), s.idleLocked())
+	if records(t, s) != 1 || !idle(s) {
+		t.Errorf("%d records, idle %t", records(t, s), idle(s))
 	}
 	w.fail = ""
 	k, _ := newCleanup(w, s, "c")
@@ -637,14 +644,35 @@ func TestService_NoShutdown_StaysUp(t *testing.T) {
 		}
 		w.delete(s, "c", "")
 	}
+	if _, err := s.rpcCreate(ctx, &taskapi.CreateTaskRequest{ID: "d"}); err == nil {
+		t.Error("Create without a bundle succeeded")
+	}
 	if w.count("shutdown") != 0 {
-		t.Fatal("the process ended without being asked")
+		t.Error("the process ended without being asked")
 	}
-	if !s.EndIfIdle() || w.count("shutdown") != 1 {
-		t.Error("not ended by a signal when empty")
+}
+
+// An empty process ends when it is asked to, and lets nothing new begin.
+func TestService_Empty_EndsWhenAsked(t *testing.T) {
+	for name, ask := range map[string]func(*Service) bool{
+		"signal": (*Service).EndIfIdle,
+		"Shutdown": func(s *Service) bool {
+			_, err := s.rpcShutdown(ctx, &taskapi.ShutdownRequest{Now: true})
+			return err == nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.service()
+			w.create(s, "c")
+			w.delete(s, "c", "")
+			if !ask(s) || w.count("shutdown") != 1 {
+				t.Error("not ended when empty")
+			}
+			_, err := s.rpcCreate(ctx, &taskapi.CreateTaskRequest{ID: "d", Bundle: "/b"})
+			wantClass(t, "Create after it", err, errdefs.IsUnavailable)
+		})
 	}
-	_, err := s.rpcCreate(ctx, &taskapi.CreateTaskRequest{ID: "c", Bundle: "/b"})
-	wantClass(t, "Create after the signal", err, errdefs.IsUnavailable)
 }
 
 // A client with no input to give may say so before its exec is started.
