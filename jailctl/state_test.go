@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/containerd/errdefs"
+
+	"jailshim/netsetup"
 )
 
 func TestStore_WriteRead_Same(t *testing.T) {
@@ -37,6 +39,17 @@ func TestStore_WriteRead_Same(t *testing.T) {
 	names, err := s.names()
 	if err != nil || !reflect.DeepEqual(names, []string{"default-web"}) {
 		t.Errorf("names: got %v, %v", names, err)
+	}
+	// With a network, and without again.
+	network := NetworkState{Owner: "default-web", Attachment: &netsetup.Attachment{}, Aliases: true}
+	for _, n := range []NetworkState{network, {}} {
+		k.state.Network = n
+		if err := k.save(); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.read("default-web"); err != nil || !reflect.DeepEqual(got.Network, n) {
+			t.Errorf("network: got %+v, %v, want %+v", got.Network, err, n)
+		}
 	}
 	for range 2 { // what is gone is no error
 		if err := s.remove("default-web"); err != nil {

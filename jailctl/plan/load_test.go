@@ -1,13 +1,16 @@
 package plan
 
 import (
+	"encoding/json"
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/containerd/errdefs"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
 func jailJSON(body string) []byte {
@@ -36,6 +39,33 @@ func TestDecode_Extra(t *testing.T) {
 	}
 }
 
+// What is decoded part by part is what encoding/json makes of the whole.
+func TestDecode_EveryPart_AsTheWhole(t *testing.T) {
+	text := []byte(`{"ociVersion": "1.3.0", "hostname": "h", "domainname": "d", "annotations": {"a": "b"},
+		"process": {"user": {"uid": 1, "gid": 2}, "args": ["a"], "cwd": "/", "capabilities": {"bounding": ["CAP_NET_RAW"]}},
+		"root": {"path": "/r", "readonly": true}, "mounts": [{"destination": "/tmp", "type": "tmpfs"}],
+		"hooks": {"poststop": [{"path": "/bin/true"}]}, "linux": {"namespaces": [{"type": "network"}]},
+		"solaris": {"milestone": "m"}, "windows": {"layerFolders": ["l"]}, "vm": {"kernel": {"path": "/k"}},
+		"zos": {"namespaces": [{"type": "pid"}]}, "freebsd": {"devices": [{"path": "null"}], "jail": {"vnet": "new"}}}`)
+	want := new(specs.Spec)
+	if err := json.Unmarshal(text, want); err != nil {
+		t.Fatal(err)
+	}
+	for v, i := reflect.ValueOf(*want), 0; i < v.NumField(); i++ {
+		if v.Field(i).IsZero() {
+			t.Errorf("the test has nothing for %s", v.Type().Field(i).Name)
+		}
+	}
+	got, _, err := Decode(text)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	got, _, err = Decode([]byte(`{"ociVersion": "1.3.0", "linux": null, "freebsd": null}`))
+	if err != nil || !reflect.DeepEqual(got, &specs.Spec{Version: "1.3.0"}) {
+		t.Errorf("parts that are null: got %+v, %v", got, err)
+	}
+}
+
 // The two ways to say no differ in Go's type; both must reach the kernel.
 func TestDecode_ExplicitFalse(t *testing.T) {
 	spec, extra, err := Decode(jailJSON(`"allow": {"suser": false, "setHostname": false, "reservedPorts": true, "readMsgbuf": true}`))
@@ -61,6 +91,7 @@ func TestDecode_Errors(t *testing.T) {
 		string(jailJSON(`"devfs_ruleset": {}`)):     "freebsd.jail.devfs_ruleset",
 		string(jailJSON(`"ip4.addr": [1]`)):         "freebsd.jail.ip4.addr",
 		string(jailJSON(`"vnet": true`)):            "vnet",
+		`{"linux": {"cgroupsPath": 1}}`:             "linux",
 		string(jailJSON(`"allow": {"mount": "x"}`)): "mount",
 		`{`:        "",
 		`{} {}`:    "data after",

@@ -4,11 +4,9 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -19,9 +17,15 @@ import (
 // /etc/defaults/devfs.rules.
 const defaultRuleset = 4
 
-// fsName matches names of file systems: another one would be taken by the kernel
-// as the path of a module to load.
-var fsName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9_]{1,15}$`) })
+// maxFSName is the most bytes that the name of a file system may have.
+const maxFSName = 15
+
+// isFSName tells names of file systems: another one would be taken by the kernel as the
+// path of a module to load. (A regular expression would be shorter, and its package makes
+// tables whenever a process starts, which in jailctl is for every command.)
+func isFSName(s string) bool {
+	return s != "" && len(s) <= maxFSName && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
+}
 
 // mounts plans the specification's mounts, in its order. A Linux container gets
 // those it can't do without.
@@ -148,7 +152,7 @@ func mountType(m specs.Mount, from string) (string, error) {
 		return "nullfs", nil // as ocijail has it
 	case m.Type == "" || m.Type == "none":
 		return "", invalid(from+".type", "%q: the name of a file system is missing", m.Type)
-	case !fsName().MatchString(m.Type):
+	case !isFSName(m.Type):
 		return "", invalid(from+".type", "%q is no name of a file system", m.Type)
 	}
 	return m.Type, nil

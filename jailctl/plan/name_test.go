@@ -92,3 +92,22 @@ func TestHostUUID_FormAndStability(t *testing.T) {
 		t.Errorf("%s, %s", a, b)
 	}
 }
+
+func TestIsLinuxRelease_IsFSName(t *testing.T) {
+	for text, want := range map[string]bool{
+		"5.15.0": true, "3.17.0-generic+1": true, "4.4.0.1": true, "10.20.30": true,
+		"": false, "five": false, "5": false, "5.15": false, "5.15.": false, "5..0": false, "5.15.0x": false, " 5.15.0": false, "5.15.0-a\nb": false,
+	} {
+		if got := isLinuxRelease(text); got != want {
+			t.Errorf("isLinuxRelease(%q): got %v", text, got)
+		}
+	}
+	for text, want := range map[string]bool{
+		"nullfs": true, "ext2fs": true, "my_fs": true, strings.Repeat("f", maxFSName): true,
+		"": false, "Nullfs": false, "null-fs": false, "../x": false, "a/b": false, "é": false, strings.Repeat("f", maxFSName+1): false,
+	} {
+		if got := isFSName(text); got != want {
+			t.Errorf("isFSName(%q): got %v", text, got)
+		}
+	}
+}

@@ -1,8 +1,7 @@
 package plan
 
 import (
-	"regexp"
-	"sync"
+	"strings"
 
 	"jailshim/jailctl/kernel"
 )
@@ -73,4 +72,21 @@ var intRanges = map[string]intRange{
 	"zfs.mount_snapshot": {0, 1},
 }
 
-var linuxRelease = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+([-.].*)?$`) })
+// isLinuxRelease tells what linux.osrelease can be: three numbers, and then nothing or
+// more after a - or a dot.
+func isLinuxRelease(s string) bool {
+	for i := range 3 {
+		rest := strings.TrimLeft(s, "0123456789")
+		if rest == s {
+			return false
+		}
+		s = rest
+		if i < 2 {
+			var dot bool
+			if s, dot = strings.CutPrefix(s, "."); !dot {
+				return false
+			}
+		}
+	}
+	return s == "" || (s[0] == '-' || s[0] == '.') && !strings.Contains(s, "\n")
+}
