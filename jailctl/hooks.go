@@ -26,6 +26,13 @@ func (k *Container) createHooks(ctx context.Context) error {
 	if h == nil {
 		return nil
 	}
+	// What the first of them did the poststop hooks undo, also if another one fails.
+	k.mu.Lock()
+	k.state.Hooked = true
+	k.mu.Unlock()
+	if err := k.save(); err != nil {
+		return err
+	}
 	for _, point := range []struct {
 		name  string
 		hooks []specs.Hook

@@ -64,7 +64,7 @@ func (r *Runtime) remove(ctx context.Context, name string, st *State, point func
 	if err := errors.Join(append(errs, point(fault.JailLimitsRemoved))...); err != nil {
 		return err
 	}
-	if !st.Created.IsZero() {
+	if st.Hooked {
 		// A hook that fails must not keep the container: runc logs it, too.
 		if err := r.runAllHooks(ctx, "poststop", onHost, st.Poststop, st.oci(specs.StateStopped)); err != nil {
 			slog.Warn("hook failed after the container's end", "container", st.ID, "error", err)

@@ -45,6 +45,7 @@ type State struct {
 	Boot  string
 
 	Created                             time.Time // zero until the init is ready
+	Hooked                              bool      // hooks may have run; those of poststop are due in the end
 	Paused                              bool
 	JID                                 int // 0 until the jail is made
 	Init                                ProcessID

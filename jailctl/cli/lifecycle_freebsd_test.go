@@ -204,7 +204,8 @@ func TestDelete_PoststopHookFails_OthersRun(t *testing.T) {
 	}
 }
 
-// A hook that hangs must not keep anybody from removing the container.
+// A hook that hangs must not keep anybody from removing the container, and what hooks did
+// is undone once, by those for it.
 func TestDelete_ForceWhileAHookHangs_NothingIsLeft(t *testing.T) {
 	for name, hang := range map[string]struct {
 		hooks   specs.Hooks
@@ -223,6 +224,8 @@ func TestDelete_ForceWhileAHookHangs_NothingIsLeft(t *testing.T) {
 				hooks[i].Env = append(hooks[i].Env, "BEGUN="+begun)
 			}
 		}
+		ended := filepath.Join(h.dir, "ended")
+		hang.hooks.Poststop = hook("echo once >> " + ended)
 		r := h.start("run", "--detach", "--bundle", h.bundle("b", &hang.hooks, "sleep", "1000"), "web")
 		for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 			if _, err := os.Stat(begun); err == nil {
@@ -244,6 +247,9 @@ func TestDelete_ForceWhileAHookHangs_NothingIsLeft(t *testing.T) {
 		}
 		if got := h.run("state", "web"); got.status == 0 {
 			t.Errorf("%s: the container is still there: %s", name, got.out)
+		}
+		if b, err := os.ReadFile(ended); string(b) != "once\n" {
+			t.Errorf("%s: the poststop hook wrote %q, %v", name, b, err)
 		}
 	}
 }

@@ -26,6 +26,35 @@ func withHooks(change func(*specs.Hooks)) testbed.ProcessOption {
 	})
 }
 
+// hookRecord is what the guest's command hook writes: at which point it ran, and what
+// it was told of the container.
+type hookRecord struct {
+	Point string
+	State specs.State
+}
+
+// hookRecords reads what hooks wrote to a file, which exists.
+func hookRecords(t *testing.T, file string) []hookRecord {
+	t.Helper()
+	var records []hookRecord
+	for line := range strings.Lines(string(readFile(t, file))) {
+		var r hookRecord
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		records = append(records, r)
+	}
+	return records
+}
+
+func points(records []hookRecord) []string {
+	var points []string
+	for _, r := range records {
+		points = append(points, r.Point)
+	}
+	return points
+}
+
 // TestE2E_Hooks_AllPoints_RunInOrderWithState: networks, GPU set-ups and nerdctl
 // live in hooks; each counts on its moment, and on being told about the
 // container.
@@ -53,28 +82,11 @@ func TestE2E_Hooks_AllPoints_RunInOrderWithState(t *testing.T) {
 			h.Poststop = hook(host, "poststop")
 		}))
 
-	type record struct {
-		Point string
-		State specs.State
-	}
-	var records []record
+	var records []hookRecord
 	expect := func(when string, want ...string) {
 		t.Helper()
-		var points []string
-		records = nil
-		b, err := os.ReadFile(file)
-		if err != nil && len(want) > 0 {
-			t.Fatal(err)
-		}
-		for line := range strings.Lines(string(b)) {
-			var r record
-			if err := json.Unmarshal([]byte(line), &r); err != nil {
-				t.Fatalf("%s: %v", line, err)
-			}
-			records = append(records, r)
-			points = append(points, r.Point)
-		}
-		if !slices.Equal(points, want) {
+		records = hookRecords(t, file)
+		if points := points(records); !slices.Equal(points, want) {
 			t.Fatalf("%s the hooks %v ran, want %v", when, points, want)
 		}
 	}
@@ -114,17 +126,22 @@ func TestE2E_Hooks_AllPoints_RunInOrderWithState(t *testing.T) {
 }
 
 // TestE2E_Hooks_CreateRuntimeFails_RefusedAndClean: without its network a container
-// must not start, and the half-made one must not stay.
+// must not start, and the half-made one must not stay, nor what the hooks before did:
+// nerdctl takes down networks after the end of a container.
 func TestE2E_Hooks_CreateRuntimeFails_RefusedAndClean(t *testing.T) {
 	s := space(t)
 	file := filepath.Join(s.Dir, "ran")
 	c := s.New(t, withHooks(func(h *specs.Hooks) {
-		h.CreateRuntime = []specs.Hook{{Path: s.Daemon.Guest(), Args: []string{"guest", "hook", file, "createRuntime", "9"}}}
+		hook := func(args ...string) specs.Hook {
+			return specs.Hook{Path: s.Daemon.Guest(), Args: append([]string{"guest", "hook", file}, args...)}
+		}
+		h.CreateRuntime = []specs.Hook{hook("first"), hook("second", "9"), hook("third")}
+		h.Poststop = []specs.Hook{hook("poststop")}
 	}))
 	err := c.TryCreate()
 	expectNames(t, "create", err, "hook")
-	if len(readFile(t, file)) == 0 {
-		t.Error("the hook did not run")
+	if got, want := points(hookRecords(t, file)), []string{"first", "second", "poststop"}; !slices.Equal(got, want) {
+		t.Errorf("the hooks %v ran, want %v", got, want)
 	}
 	expectNothing(t, s, c)
 }
