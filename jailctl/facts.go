@@ -59,8 +59,34 @@ func (m *machine) facts(root string) (plan.Facts, error) {
 	return plan.Facts{
 		Release: release,
 		Racct:   kernel.RacctEnabled(),
+		Jail:    parentJail,
 		Linux:   func(program string) bool { return linuxProgram(root, program) },
 	}, err
+}
+
+// parentJail looks at a jail that is to have children; false if it isn't there.
+func parentJail(name string) (_ plan.Parent, there bool) {
+	j, err := kernel.OpenJail(name)
+	if err != nil {
+		return plan.Parent{}, false
+	}
+	values, err := j.Get("enforce_statfs", "vnet", "allow.chflags", "allow.raw_sockets")
+	if err := errors.Join(err, j.Close()); err != nil {
+		return plan.Parent{}, false
+	}
+	number := func(param string) int32 {
+		n, err := kernel.DecodeInt(values[param])
+		if err != nil {
+			return 0
+		}
+		return n
+	}
+	return plan.Parent{
+		Statfs:     int(number("enforce_statfs")),
+		VNET:       number("vnet") == kernel.New,
+		Chflags:    number("allow.chflags") != 0,
+		RawSockets: number("allow.raw_sockets") != 0,
+	}, true
 }
 
 // question is the parameters as one plan asks for them.

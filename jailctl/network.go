@@ -23,7 +23,8 @@ func joinNetwork(p *plan.Plan) error {
 	if err != nil || jail == "" {
 		return err
 	}
-	return p.JoinJail(jail)
+	limits, _ := parentJail(jail) // of one that is gone none, which making the child will tell
+	return p.JoinJail(jail, limits)
 }
 
 // jailOfNamespace returns the jail of the process in a path of Linux's form,

@@ -18,12 +18,16 @@ func (b *builder) defaults() error {
 		return err
 	}
 	p := b.params
-	statfs := "2"
+	statfs := 2
 	if b.allowMount() || b.plan.Linux {
-		statfs = "1"
+		statfs = 1
+	}
+	parent, known := b.parentJail()
+	if known {
+		statfs = max(statfs, parent.Statfs)
 	}
 	list := [][2]string{
-		{"enforce_statfs", statfs},
+		{"enforce_statfs", strconv.Itoa(statfs)},
 		// Without it a process that may mount devfs would see every device.
 		{"devfs_ruleset", strconv.Itoa(b.ruleset())},
 	}
@@ -44,7 +48,43 @@ func (b *builder) defaults() error {
 			return err
 		}
 	}
-	return b.allowedBy()
+	raw := b.ownNetwork(parent, known)
+	if b.spec.Process.Capabilities == nil && b.config.Namespace == "" {
+		return b.allowedAsUsual(raw, b.plan.Parent == "" || known && parent.Chflags)
+	}
+	return b.allowedBy(raw)
+}
+
+// parentJail returns what limits the jail, if it has a parent that is known.
+func (b *builder) parentJail() (Parent, bool) {
+	if b.plan.Parent == "" || b.config.Facts.Jail == nil {
+		return Parent{}, false
+	}
+	return b.config.Facts.Jail(b.plan.Parent)
+}
+
+// ownNetwork reports whether raw sockets reach no network stack but the container's or its
+// pod's, and the jail can have them: no more than its parent.
+func (b *builder) ownNetwork(parent Parent, known bool) bool {
+	own := b.params.get("vnet") == "new"
+	if b.plan.Parent == "" || b.config.Facts.Jail == nil {
+		return own
+	}
+	return known && parent.RawSockets && (own || parent.VNET)
+}
+
+// allowedAsUsual gives the jail what podman and buildah count on and don't ask for, because
+// ocijail gives it to all: they say no capabilities on FreeBSD.
+func (b *builder) allowedAsUsual(raw, chflags bool) error {
+	if chflags {
+		if err := b.params.defaultTo("allow.chflags", "true"); err != nil {
+			return err
+		}
+	}
+	if raw {
+		return b.params.defaultTo("allow.raw_sockets", "true")
+	}
+	return nil
 }
 
 // allowMount reports whether the jail may mount something, and sees to it that
@@ -100,7 +140,7 @@ func (b *builder) hostname() string {
 
 // allowedBy gives the jail what capabilities in the bounding set ask for. The
 // table is in the package's documentation.
-func (b *builder) allowedBy() error {
+func (b *builder) allowedBy(raw bool) error {
 	c := b.spec.Process.Capabilities
 	if c == nil {
 		return nil
@@ -109,7 +149,7 @@ func (b *builder) allowedBy() error {
 	if len(have) == 0 {
 		have = c.Effective
 	}
-	if b.params.get("vnet") == "new" && slices.Contains(have, "CAP_NET_RAW") {
+	if raw && slices.Contains(have, "CAP_NET_RAW") {
 		if err := b.params.defaultTo("allow.raw_sockets", "true"); err != nil {
 			return err
 		}

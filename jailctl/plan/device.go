@@ -13,8 +13,10 @@ import (
 const (
 	// maxPattern is DEVFS_MAXPTRNLEN without its NUL.
 	maxPattern = 199
-	// permissions are the bits that a device may be given.
+	// permissions are the bits that a device may be given, and modes those that a rule may
+	// say: podman's for /dev/shm has the sticky bit.
 	permissions = 0o777
+	modes       = 0o7777
 )
 
 // devices plans freebsd.devices. They appear in the container's own /dev, so it
@@ -102,7 +104,7 @@ func parseDevRule(text string) (Device, error) {
 			d.Path = p
 		case word == "mode":
 			n, err := strconv.ParseUint(rest[0], 8, 32)
-			if err != nil || n&^permissions != 0 {
+			if err != nil || n&^modes != 0 {
 				return d, fmt.Errorf("rule %q: %s", text, allowed)
 			}
 			mode := uint32(n)

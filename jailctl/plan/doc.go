@@ -39,7 +39,7 @@
 // # Defaults
 //
 // enforce_statfs is 2, and 1 if the jail may mount something or runs Linux
-// programs; devfs_ruleset is that of the mount on /dev, or 4; sysvmsg, sysvsem and
+// programs, but no less than the parent's; devfs_ruleset is that of the mount on /dev, or 4; sysvmsg, sysvsem and
 // sysvshm are new, unless allow.sysvipc speaks of them or the jail has a parent,
 // which may not have them to give; a VNET has a host.hostuuid
 // made from namespace and id. allow.mount.<fs> brings allow.mount along, without
@@ -51,14 +51,18 @@
 // A jail has none. Of those in the bounding set (else the effective one) these
 // become parameters, unless they are set to false:
 //
-//	CAP_NET_RAW    allow.raw_sockets, in a VNET of its own only: on the host's
-//	               network it would let a container read and forge others' packets
+//	CAP_NET_RAW    allow.raw_sockets, in a VNET, its own or its parent's, only: on the
+//	               host's network it would let a container read and forge others' packets
 //	CAP_IPC_LOCK   allow.mlock
 //
 // CAP_SYS_TIME is the clock of the host, CAP_SYS_ADMIN mounts, CAP_NET_ADMIN the
 // host's interfaces: who wants that says so by name (allow.settime, allow.adjtime,
 // allow.mount.*, vnet). CAP_SYS_CHROOT, CAP_NET_BIND_SERVICE and the others are what
 // root in a jail has anyway.
+//
+// A specification under the OCI command that says nothing of capabilities is podman's or
+// buildah's for FreeBSD, who count on what ocijail gives to all jails: allow.chflags, and
+// allow.raw_sockets where CAP_NET_RAW would give it.
 //
 // # Mounts
 //

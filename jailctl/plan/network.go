@@ -84,8 +84,8 @@ func (n Network) OwnStack() bool {
 
 // JoinJail makes the container a child of a jail, whose network stack it uses.
 // It is for a plan whose network [Network.Joins] a path, once it is known which
-// jail that is; for "jail:NAME" [New] has done it.
-func (p *Plan) JoinJail(parent string) error {
+// jail that is, and what limits its children; for "jail:NAME" [New] has done it.
+func (p *Plan) JoinJail(parent string, limits Parent) error {
 	if why := checkJailName(parent); why != "" {
 		return invalid("linux.namespaces[network]", "%q: %s", parent, why)
 	}
@@ -99,9 +99,14 @@ func (p *Plan) JoinJail(parent string) error {
 	if len(p.Name) > maxJailName {
 		return invalid("id", "the jail's name %q is longer than %d bytes", p.Name, maxJailName)
 	}
-	for i := range p.Params {
-		if p.Params[i].Name == "name" {
+	for i, param := range p.Params {
+		switch param.Name {
+		case "name":
 			p.Params[i] = kernel.String("name", p.Name)
+		case "enforce_statfs":
+			if n, err := kernel.DecodeInt(param.Value); err == nil && int(n) < limits.Statfs {
+				p.Params[i] = kernel.Int("enforce_statfs", int32(limits.Statfs))
+			}
 		}
 	}
 	return nil
@@ -176,12 +181,28 @@ func (b *builder) namedNetwork() (Network, string, error) {
 		return n, "annotation " + networkAnnotation, err
 	case found == nil:
 		return Network{}, field, nil
+	case found.Path == "" && b.saysNetworkByParameters():
+		b.ignore("linux.namespaces[network]")
+		return Network{}, field, nil
 	case found.Path == "":
 		return Network{Mode: NetworkPrivate}, field, nil
 	}
 	n, err := parseNetwork(found.Path, field)
 	return n, field, err
 }
+
+// saysNetworkByParameters reports whether the client has the network in parameters and the
+// parent jail alone: podman leaves the namespaces of a Linux specification as its library
+// has them, whatever network was asked for.
+func (b *builder) saysNetworkByParameters() bool {
+	return b.plan.Parent != "" || b.spec.Annotations[managerAnnotation] == podman
+}
+
+// managerAnnotation names the client; podman's value is that of its library.
+const (
+	managerAnnotation = "io.container.manager"
+	podman            = "libpod"
+)
 
 // namespaces finds the network namespace; nil if there is none.
 func (b *builder) namespaces() (*specs.LinuxNamespace, error) {

@@ -120,19 +120,24 @@ func TestPlan_JoinJail(t *testing.T) {
 	if !p.Network.Joins() {
 		t.Fatal("a path joins")
 	}
-	if err := p.JoinJail("pod"); err != nil {
+	if err := p.JoinJail("pod", Parent{}); err != nil {
 		t.Fatal(err)
 	}
 	if p.Name != "pod.default-web1" || p.param("name") != "name=pod.default-web1" || p.Parent != "pod" {
 		t.Errorf("%s, %s", p.Name, p.param("name"))
 	}
-	if err := p.JoinJail("pod"); err != nil || p.Name != "pod.default-web1" {
+	// A parent that sees less than a container that mounts wants to.
+	mounts := mustPlan(t, netSpec("/proc/7/ns/net", nil, "org.freebsd.jail.allow.mount", "true"))
+	if err := mounts.JoinJail("pod", Parent{Statfs: 2}); err != nil || mounts.param("enforce_statfs") != "enforce_statfs=2" {
+		t.Errorf("%s, %v", mounts.param("enforce_statfs"), err)
+	}
+	if err := p.JoinJail("pod", Parent{}); err != nil || p.Name != "pod.default-web1" {
 		t.Errorf("again: %s, %v", p.Name, err)
 	}
-	if err := p.JoinJail("other"); err == nil {
+	if err := p.JoinJail("other", Parent{}); err == nil {
 		t.Error("joined another jail than its parent")
 	}
-	if err := p.JoinJail("a:b"); err == nil {
+	if err := p.JoinJail("a:b", Parent{}); err == nil {
 		t.Error("joined a:b")
 	}
 }

@@ -23,9 +23,20 @@ type Facts struct {
 	Release int
 	// Racct tells whether resource accounting is on (kern.racct.enable).
 	Racct bool
+	// Jail tells of a jail by its full name what its children can't have more of; false
+	// if it isn't there. Nil: unknown.
+	Jail func(name string) (Parent, bool)
 	// Linux tells by its ELF brand whether a program, given by its path in the
 	// container, is a Linux binary; false if it doesn't exist. Nil: unknown.
 	Linux func(path string) bool
+}
+
+// Parent is what of a jail limits those in it.
+type Parent struct {
+	Statfs     int  // enforce_statfs
+	VNET       bool // it has a network stack of its own
+	Chflags    bool // allow.chflags
+	RawSockets bool // allow.raw_sockets
 }
 
 // Config says for which container the plan is.

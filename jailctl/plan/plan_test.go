@@ -30,7 +30,7 @@ func config() Config {
 // golden files show every decision.
 func TestNew_RealSpecs(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.json")
-	if err != nil || len(files) < 8 {
+	if err != nil || len(files) < 9 {
 		t.Fatalf("%d specifications, %v", len(files), err)
 	}
 	for _, file := range files {
@@ -195,5 +195,67 @@ func TestNew_OldKernel_LeavesDefaultsOut(t *testing.T) {
 	}
 	if p.param("sysvmsg") != "" || p.param("sysvsem") != "sysvsem=new" {
 		t.Errorf("sysvmsg %q, sysvsem %q", p.param("sysvmsg"), p.param("sysvsem"))
+	}
+}
+
+// Who says no capabilities under the OCI command expects what ocijail gives to all jails,
+// and no jail can have more than its parent.
+func TestNew_NoCapabilities_AsOcijail(t *testing.T) {
+	const parent = "org.freebsd.parentJail"
+	vnet := []string{"org.freebsd.jail.vnet", "new"}
+	for _, test := range []struct {
+		what         string
+		namespace    string
+		annotations  []string
+		parent       *Parent
+		chflags, raw string
+		statfs       string
+	}{
+		{"on the host's network", "", nil, nil, "allow.chflags", "", "enforce_statfs=2"},
+		{"in a VNET", "", vnet, nil, "allow.chflags", "allow.raw_sockets", "enforce_statfs=2"},
+		{"unless it is said", "", append([]string{"org.freebsd.jail.allow.chflags", "false"}, vnet...), nil, "allow.nochflags", "allow.raw_sockets", "enforce_statfs=2"},
+		{"under containerd", "default", vnet, nil, "", "", "enforce_statfs=2"},
+		{"in a pod with a network", "", []string{parent, "pod"}, &Parent{Statfs: 1, VNET: true, Chflags: true, RawSockets: true}, "allow.chflags", "allow.raw_sockets", "enforce_statfs=2"},
+		{"in a pod on the host's", "", []string{parent, "pod"}, &Parent{Chflags: true, RawSockets: true}, "allow.chflags", "", "enforce_statfs=2"},
+		{"in a pod without either", "", []string{parent, "pod"}, &Parent{VNET: true}, "", "", "enforce_statfs=2"},
+		{"in a pod that isn't there", "", []string{parent, "pod"}, nil, "", "", "enforce_statfs=2"},
+		{"that mounts, in a pod that sees less", "", []string{parent, "pod", "org.freebsd.jail.allow.mount", "true"}, &Parent{Statfs: 2}, "", "", "enforce_statfs=2"},
+		{"that mounts, in a pod that sees as much", "", []string{parent, "pod", "org.freebsd.jail.allow.mount", "true"}, &Parent{Statfs: 1}, "", "", "enforce_statfs=1"},
+	} {
+		c := config()
+		c.Namespace = test.namespace
+		c.Facts.Jail = func(name string) (Parent, bool) {
+			if name != "pod" || test.parent == nil {
+				return Parent{}, false
+			}
+			return *test.parent, true
+		}
+		p, err := New(annotated(test.annotations...), c)
+		if err != nil {
+			t.Errorf("%s: %v", test.what, err)
+			continue
+		}
+		for name, want := range map[string]string{"allow.chflags": test.chflags, "allow.raw_sockets": test.raw, "enforce_statfs": test.statfs} {
+			if got := p.param(name); got != want {
+				t.Errorf("a container %s: %s: got %q, want %q", test.what, name, got, want)
+			}
+		}
+	}
+}
+
+// The namespaces in podman's Linux specifications are its library's, and no wish.
+func TestNew_NetworkNamespaceOfPodman_MeansNothing(t *testing.T) {
+	for _, test := range []struct {
+		annotations []string
+		mode        NetworkMode
+	}{
+		{nil, NetworkPrivate},
+		{[]string{"io.container.manager", "libpod"}, NetworkHost},
+		{[]string{"io.container.manager", "libpod", "org.freebsd.jail.vnet", "new"}, NetworkPrivate},
+		{[]string{"org.freebsd.parentJail", "pod"}, NetworkHost},
+	} {
+		if p := mustPlan(t, netSpec("", nil, test.annotations...)); p.Network.Mode != test.mode {
+			t.Errorf("%q: network %+v, want mode %v", test.annotations, p.Network, test.mode)
+		}
 	}
 }
