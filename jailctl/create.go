@@ -206,7 +206,7 @@ func (k *Container) describe(mounted bool) {
 		}
 		st.Mounts = append(st.Mounts, st.Root)
 	}
-	st.Memory, st.Pids = p.Limits.Memory, p.Limits.Pids
+	st.Memory, st.Pids, st.Quota, st.Period = p.Limits.Memory, p.Limits.Pids, p.Limits.Quota, p.Limits.Period
 	st.Umask = p.Process.Umask
 	st.Loopback = p.Network.OwnStack()
 	if p.Hooks != nil {

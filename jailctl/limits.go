@@ -22,12 +22,13 @@ func (k *Container) Update(_ context.Context, r *specs.LinuxResources) error {
 	if err != nil {
 		return err
 	}
+	k.changing.Lock()
+	defer k.changing.Unlock()
+	r = k.whole(r)
 	l, err := plan.NewLimits(r, f)
 	if err != nil {
 		return errorf(k.state.Jail, "%w", err)
 	}
-	k.changing.Lock()
-	defer k.changing.Unlock()
 	before, err := k.inForce(l)
 	if err != nil {
 		return errorf(k.state.Jail, "limits: %w", err)
@@ -42,21 +43,42 @@ func (k *Container) Update(_ context.Context, r *specs.LinuxResources) error {
 	return nil
 }
 
+// whole adds to a request that has one of quota and period the other one, as it is.
+func (k *Container) whole(r *specs.LinuxResources) *specs.LinuxResources {
+	if r == nil || r.CPU == nil || (r.CPU.Quota == nil) == (r.CPU.Period == nil) {
+		return r
+	}
+	k.mu.Lock()
+	quota, period := int64(k.state.Quota), k.state.Period
+	k.mu.Unlock()
+	out, cpu := *r, *r.CPU
+	if cpu.Quota == nil {
+		cpu.Quota = &quota
+	} else {
+		cpu.Period = &period
+	}
+	out.CPU = &cpu
+	return &out
+}
+
 // setLimits changes the state as the request says, unless it can't be saved.
 func (k *Container) setLimits(r *specs.LinuxResources, l plan.Limits) error {
 	k.mu.Lock()
-	memory, pids := k.state.Memory, k.state.Pids
+	before := k.state
 	if r.Memory != nil && r.Memory.Limit != nil {
 		k.state.Memory = l.Memory
 	}
 	if r.Pids != nil && r.Pids.Limit != nil {
 		k.state.Pids = l.Pids
 	}
+	if r.CPU != nil && r.CPU.Quota != nil {
+		k.state.Quota, k.state.Period = l.Quota, l.Period
+	}
 	k.mu.Unlock()
 	err := k.save()
 	if err != nil {
 		k.mu.Lock()
-		k.state.Memory, k.state.Pids = memory, pids
+		k.state.Memory, k.state.Pids, k.state.Quota, k.state.Period = before.Memory, before.Pids, before.Quota, before.Period
 		k.mu.Unlock()
 	}
 	return err

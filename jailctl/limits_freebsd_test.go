@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -89,6 +90,35 @@ func TestUpdate_Fails_LimitsAreAsBefore(t *testing.T) {
 		if k.state.Memory != 1<<30 || k.state.Pids != 50 {
 			t.Errorf("%s: the state says %d bytes, %d processes", name, k.state.Memory, k.state.Pids)
 		}
+	}
+}
+
+// Of quota and period a client may change one.
+func TestUpdate_HalfOfTheProcessorTime_TheOtherHalfStays(t *testing.T) {
+	rt := newRuntime(t)
+	k, rules := limited(t, rt)
+	share := func(c specs.LinuxCPU, want string) {
+		t.Helper()
+		if err := k.Update(context.Background(), &specs.LinuxResources{CPU: &c}); err != nil {
+			t.Fatal(err)
+		}
+		var found []string
+		for _, rule := range rulesOf(t, k) {
+			if !slices.Contains(rules, rule) {
+				found = append(found, rule)
+			}
+		}
+		if len(found) != 1 || !strings.HasSuffix(found[0], want) {
+			t.Errorf("%+v: rules %q, want one that ends in %q", c, found, want)
+		}
+	}
+	quota := func(n int64) *int64 { return &n }
+	period := func(n uint64) *uint64 { return &n }
+	share(specs.LinuxCPU{Quota: quota(50000), Period: period(50000)}, "=100")
+	share(specs.LinuxCPU{Quota: quota(25000)}, "=50")
+	share(specs.LinuxCPU{Period: period(100000)}, "=25")
+	if k, err := rt.Load("limited"); err != nil || k.state.Quota != 25000 || k.state.Period != 100000 {
+		t.Errorf("the state says %d in %d, %v", k.state.Quota, k.state.Period, err)
 	}
 }
 

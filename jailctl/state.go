@@ -52,6 +52,7 @@ type State struct {
 	Stopped                             []int  // processes that had been stopped before a pause
 	Memory                              uint64 // limit in bytes; 0 is none
 	Pids                                uint64 // limit; 0 is none
+	Quota, Period                       uint64 // of processor time; see plan.Limits
 	Loopback                            bool   // it has a network stack of its own
 	Network                             NetworkState
 	Annotations                         map[string]string

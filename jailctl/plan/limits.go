@@ -24,6 +24,9 @@ type Limits struct {
 	CPUs, Mems string
 	Memory     uint64 // bytes; 0: no limit
 	Pids       uint64 // processes; 0: no limit
+	// Quota is the processor time in each Period, both in microseconds. Quota 0: no limit;
+	// Period 0: the default.
+	Quota, Period uint64
 }
 
 // defaultPeriod is that of cpu.quota, in microseconds.
@@ -94,14 +97,18 @@ func (l *limiter) cpu(c *specs.LinuxCPU) error {
 	if c == nil {
 		return nil
 	}
+	if c.Period != nil {
+		l.Period = *c.Period
+	}
 	if c.Quota != nil {
+		l.Quota = positive(*c.Quota)
 		period := uint64(defaultPeriod)
-		if c.Period != nil && *c.Period > 0 {
-			period = *c.Period
+		if l.Period > 0 {
+			period = l.Period
 		}
 		percent := uint64(0)
-		if quota := positive(*c.Quota); quota > 0 {
-			percent = uint64(max(1, math.Round(100*float64(quota)/float64(period))))
+		if l.Quota > 0 {
+			percent = uint64(max(1, math.Round(100*float64(l.Quota)/float64(period))))
 		}
 		if err := l.rule("cpu.quota", "pcpu", "deny", percent); err != nil {
 			return err
