@@ -117,7 +117,7 @@ func (k *Container) Exec(ctx context.Context, e *driver.ExecConfig) (driver.Proc
 // ExecWith is Exec with options.
 func (k *Container) ExecWith(ctx context.Context, e *driver.ExecConfig, o ExecOptions) (_ driver.Process, retErr error) {
 	k.mu.Lock()
-	umask := k.state.Umask
+	umask, root := k.state.Umask, k.state.Root
 	k.mu.Unlock()
 	// The bundle may be another's by now, or gone.
 	p, err := plan.NewProcess(e.Spec, &plan.Plan{Process: plan.Process{Umask: umask}})
@@ -129,6 +129,7 @@ func (k *Container) ExecWith(ctx context.Context, e *driver.ExecConfig, o ExecOp
 		return driver.Process{}, err
 	}
 	config := stageConfig(p, jail)
+	config.Env = withHome(config.Env, root, config.UID)
 	config.Stdin, config.Stdout, config.Stderr, config.Keep = e.Stdio.Stdin, e.Stdio.Stdout, e.Stdio.Stderr, o.Keep
 	var out driver.Process
 	if e.Terminal {

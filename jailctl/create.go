@@ -277,6 +277,7 @@ func (k *Container) makeJail() error {
 // program and waits.
 func (k *Container) startStage(c *driver.CreateConfig, d *Detached) error {
 	config := stageConfig(&k.plan.Process, k.jail)
+	config.Env = withHome(config.Env, k.state.Root, config.UID)
 	config.Wait = true
 	if k.state.Loopback {
 		config.Network = requests(append(link.Loopback(), k.inJail...))
