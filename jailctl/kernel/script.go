@@ -64,6 +64,8 @@ type op int
 
 const (
 	opCall   op = iota // a system call
+	opTry              // one that may be refused to who the child is
+	opRetry            // one that is made if the one tried last was refused
 	opSocket           // one that opens a descriptor, which becomes the fourth argument
 	opPid              // writes the child's pid in decimal to the first argument
 	opFind             // is the first argument a program? The first that is will be executed
@@ -226,8 +228,17 @@ func (s *Script) User(uid, gid int, groups []int) {
 }
 
 // Chdir changes the working directory.
-func (s *Script) Chdir(path string) {
-	s.add("change to the working directory "+path, sysChdir, address(s.text(path)))
+func (s *Script) Chdir(path string) { s.chdir(path) }
+
+// TryChdir is Chdir if the child may go there; if not, that is no failure, and RetryChdir
+// tries again.
+func (s *Script) TryChdir(path string) { s.chdir(path).op = opTry }
+
+// RetryChdir is Chdir if TryChdir was refused it.
+func (s *Script) RetryChdir(path string) { s.chdir(path).op = opRetry }
+
+func (s *Script) chdir(path string) *step {
+	return s.add("change to the working directory "+path, sysChdir, address(s.text(path)))
 }
 
 // Mount mounts a file system on a name of the folder that is open as the child's

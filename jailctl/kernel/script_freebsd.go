@@ -111,6 +111,7 @@ func (c *child) fork(own *thread, private span, shared []span) (int, syscall.Err
 		r, n, fd, digit uintptr
 		errno, allowed  syscall.Errno
 		text            *[len(PIDMark)]byte
+		refused         bool
 	)
 	_, _, _ = syscall.RawSyscall6(sysSigprocmask, sigBlock, 0, uintptr(unsafe.Pointer(&own.blocked)), 0, 0, 0)
 	runtimeBeforeFork() // blocks all signals; from here on the stack stays where it is
@@ -148,9 +149,18 @@ func (c *child) fork(own *thread, private span, shared []span) (int, syscall.Err
 	for i := range c.steps {
 		st, errno = &c.steps[i], 0
 		switch st.op {
-		case opCall:
+		case opCall, opTry, opRetry:
+			if st.op == opRetry && !refused {
+				continue
+			}
 			_, _, errno = syscall.RawSyscall6(st.trap, st.args[0].n+uintptr(st.args[0].p), st.args[1].n+uintptr(st.args[1].p),
 				st.args[2].n+uintptr(st.args[2].p), st.args[3].n+uintptr(st.args[3].p), st.args[4].n+uintptr(st.args[4].p), st.args[5].n)
+			if st.op == opTry {
+				refused = errno == syscall.EACCES || errno == syscall.EPERM
+				if refused {
+					errno = 0
+				}
+			}
 		case opSocket:
 			r, _, errno = syscall.RawSyscall6(st.trap, st.args[0].n, st.args[1].n, st.args[2].n, 0, 0, 0)
 			if errno == 0 && r != st.args[3].n {

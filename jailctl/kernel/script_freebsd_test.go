@@ -159,6 +159,44 @@ func TestScript_Attributes(t *testing.T) {
 	}
 }
 
+// A folder that root may enter and the user may not is for the user, too, if it is to be
+// the working directory: root goes there first.
+func TestScript_Chdir_AsWhoMay(t *testing.T) {
+	need.Root(t)
+	roots := t.TempDir()
+	if err := os.Chmod(roots, 0o700); err != nil { //nolint:gosec // a folder
+		t.Fatal(err)
+	}
+	user := func(s *Script) { s.User(1000, 1000, nil) }
+	chdir := func(path string) func(*Script) {
+		return func(s *Script) { s.TryChdir(path); user(s); s.RetryChdir(path) }
+	}
+	for _, tt := range []struct {
+		name  string
+		steps func(*Script)
+		wd    string
+		errno syscall.Errno
+	}{
+		{"root's alone", chdir(roots), roots, 0},
+		{"everybody's", chdir("/usr"), "/usr", 0},
+		{"missing", chdir("/no/such"), "", unix.ENOENT},
+		// As if root were refused, on a file system of others.
+		{"refused at first", func(s *Script) { user(s); s.TryChdir(roots); s.RetryChdir("/usr") }, "/usr", 0},
+		{"refused twice", func(s *Script) { user(s); s.TryChdir(roots); s.RetryChdir(roots) }, "", unix.EACCES},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := play(t, part{stdin: -1, stage: "credential", steps: tt.steps})
+			if tt.errno != 0 {
+				wantStep(t, r.err, "change to the working directory", tt.errno)
+				return
+			}
+			if r.err != nil || !strings.Contains(r.said, " "+tt.wd+" ") {
+				t.Errorf("got %+v, want %s in it", r, tt.wd)
+			}
+		})
+	}
+}
+
 // stageDescriptors says what it can read from the descriptors from 3 on, and which
 // others are open.
 func stageDescriptors() error {

@@ -99,8 +99,10 @@ func (c *Config) become(s *kernel.Script) {
 	if c.NoNewPrivs {
 		s.NoNewPrivs()
 	}
+	// Root may enter folders that the user may not, and on NFS the user some that root may not.
+	s.TryChdir(c.Cwd)
 	s.User(c.UID, c.GID, c.Groups)
-	s.Chdir(c.Cwd)
+	s.RetryChdir(c.Cwd)
 }
 
 // files returns the descriptors of script, without the socket.

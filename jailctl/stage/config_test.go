@@ -47,7 +47,7 @@ func TestScript_Order(t *testing.T) {
 		"reset the processor set", "attach to the jail", "bring up lo0: open a socket", "bring up lo0", "close sockets",
 		`find program "sh" in PATH "/a:/b"`, "answer", "wait", "close the control socket", "wait for a connection",
 		`set login class "daemon"`, "set resource limit 8", "set the umask", "forbid new privileges",
-		"set groups", "become group 2", "become user 1", "change to the working directory /home", `exec "sh"`,
+		"change to the working directory /home", "set groups", "become group 2", "become user 1", "change to the working directory /home", `exec "sh"`,
 	}
 	// Whether descriptors must be moved depends on their numbers.
 	want, steps = without(want, "move a descriptor"), without(steps, "move a descriptor")
@@ -75,7 +75,8 @@ func TestScript_OfAnExec(t *testing.T) {
 	got := slices.Compact(without(c.script(append(files, 99)).Steps(), "move a descriptor"))
 	want := []string{
 		"set up a descriptor", "close descriptors", "set the title", "begin a session", "reset the processor set", "attach to the jail",
-		`find program "/bin/sh"`, "set groups", "become group 0", "become user 0", "change to the working directory /", `exec "/bin/sh"`,
+		`find program "/bin/sh"`, "change to the working directory /", "set groups", "become group 0", "become user 0",
+		"change to the working directory /", `exec "/bin/sh"`,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
