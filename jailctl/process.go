@@ -70,12 +70,36 @@ func (k *Container) jids() ([]int, error) {
 	if err != nil {
 		return nil, err
 	}
+	all = slices.DeleteFunc(all, func(j kernel.JailInfo) bool { return !strings.HasPrefix(j.Name, name+".") })
+	if len(all) == 0 {
+		return ids, nil
+	}
+	members, err := k.rt.jailsBelow(name)
+	if err != nil {
+		return nil, err
+	}
 	for _, j := range all {
-		if strings.HasPrefix(j.Name, name+".") {
+		if !slices.ContainsFunc(members, func(m string) bool { return j.Name == m || strings.HasPrefix(j.Name, m+".") }) {
 			ids = append(ids, j.ID)
 		}
 	}
 	return ids, nil
+}
+
+// jailsBelow returns the names of the jails in a jail that are containers of their own, as
+// those of a pod are in its first one.
+func (r *Runtime) jailsBelow(name string) ([]string, error) {
+	containers, err := r.store.names()
+	if err != nil {
+		return nil, err
+	}
+	var jails []string
+	for _, c := range containers {
+		if st, err := r.store.read(c); err == nil && strings.HasPrefix(st.Jail, name+".") {
+			jails = append(jails, st.Jail)
+		}
+	}
+	return jails, nil
 }
 
 // nests reports whether jails can be made inside the planned one.

@@ -3,9 +3,12 @@ package jailctl
 import (
 	"context"
 	"os/exec"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"jailshim/jailctl/kernel"
 )
@@ -43,6 +46,45 @@ func TestProcesses_NumberIsAnotherJails_AreNotSeenNorSignalled(t *testing.T) {
 	}
 	if p, err := kernel.ProcessByID(cmd.Process.Pid); err != nil || p.Stat == kernel.ProcZombie {
 		t.Errorf("the other jail's process: %+v, %v, want it alive", p, err)
+	}
+}
+
+// The containers of a pod are in the jail of the first one; each is ended by itself.
+func TestKillAll_JailWithContainersInIt_TheyGoOn(t *testing.T) {
+	rt := newRuntime(t)
+	s := spec("sleep", "1000")
+	s.Annotations = map[string]string{"org.freebsd.jail.children.max": "5"}
+	first := rt.create(t, "first", s)
+	first.start()
+	name := first.Container.(*Container).JailName()
+	s = spec("sleep", "1000")
+	s.Annotations = map[string]string{"org.freebsd.parentJail": name}
+	member := rt.create(t, "member", s)
+	member.start()
+	// A jail that the first one's processes might have made is its own.
+	inner, err := kernel.CreateJail([]kernel.Param{
+		kernel.String("name", name+".inner"), kernel.String("path", "/"), kernel.Bool("persist", true), kernel.Int("enforce_statfs", 2),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inner.Close()
+	loaded, err := rt.Load("first")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for who, k := range map[string]*Container{"the maker": first.Container.(*Container), "another process": loaded} {
+		jids, err := k.jids()
+		if err != nil || !slices.Equal(jids, []int{k.state.JID, inner.ID}) {
+			t.Errorf("%s: jails %v, %v, want %d and %d", who, jids, err, k.state.JID, inner.ID)
+		}
+	}
+	if err := loaded.KillAll(context.Background(), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, first.Init().Pid)
+	if status := member.Container.(*Container).Status(); status != specs.StateRunning {
+		t.Errorf("the other container is %s", status)
 	}
 }
 
