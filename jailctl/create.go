@@ -59,7 +59,7 @@ func (r *Runtime) create(ctx context.Context, c *driver.CreateConfig, d *Detache
 	}
 	root := rootPath(spec, c)
 	if root == "/" {
-		return nil, fmt.Errorf("root.path: %q is the host's own root, whose mounts are not a container's: %w", spec.Root.Path, errdefs.ErrInvalidArgument)
+		return nil, fmt.Errorf("root.path: it is the host's own root, whose mounts are not a container's: %w", errdefs.ErrInvalidArgument)
 	}
 	owner, boot, err := r.machine.whoAmI()
 	if err != nil {

@@ -33,11 +33,20 @@ func Features(params map[string]kernel.ParamInfo) *features.Features {
 		OCIVersionMax: specs.Version,
 		Hooks:         []string{"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"},
 		MountOptions:  mountOptions,
+
+		PotentiallyUnsafeConfigAnnotations: unsafeAnnotations,
 		Annotations: map[string]string{
 			"org.freebsd.jail.runtime.version": version.Version,
 			AnnotationParams:                   list,
 		},
 	}
+}
+
+// unsafeAnnotations are those that change what a container can do or reach; one with a dot
+// at its end stands for all that begin so.
+var unsafeAnnotations = []string{
+	"io.containerd.jail.", "nerdctl/dns", "nerdctl/extraHosts", "nerdctl/ip", "nerdctl/ip6", "nerdctl/mac-address",
+	"nerdctl/ports", "nerdctl/state-dir", "org.freebsd.jail.", "org.freebsd.parentJail",
 }
 
 // mountOptions are those that mean something; others are passed to the file

@@ -112,10 +112,10 @@ func (r *Runtime) runHook(ctx context.Context, jid int, h *specs.Hook, state []b
 	}
 	err = r.config.Commands.Wait(cmd)
 	switch {
+	case err == nil || errors.Is(err, exec.ErrWaitDelay):
+		return nil // it ended well, if it also left something behind
 	case errors.Is(ctx.Err(), context.DeadlineExceeded) && h.Timeout != nil:
 		return fmt.Errorf("not done within %d s", *h.Timeout)
-	case errors.Is(err, exec.ErrWaitDelay):
-		return nil // it ended well, and left something behind
 	case err != nil && out.Len() > 0:
 		return fmt.Errorf("%w: %s", err, strings.TrimSpace(out.String()))
 	}
@@ -165,11 +165,15 @@ func (st *State) oci(status specs.ContainerState) specs.State {
 	if st.JID != 0 {
 		a[AnnotationJID] = fmt.Sprint(st.JID)
 	}
+	pid := st.Init.Pid
+	if status == specs.StateStopped {
+		pid = 0 // it may be another process's by now
+	}
 	return specs.State{
 		Version:     specs.Version,
 		ID:          st.ID,
 		Status:      status,
-		Pid:         st.Init.Pid,
+		Pid:         pid,
 		Bundle:      st.Bundle,
 		Annotations: a,
 	}

@@ -14,6 +14,22 @@ func hook(script string) specs.Hook {
 	return specs.Hook{Path: "/bin/sh", Args: []string{"sh", "-c", script}}
 }
 
+// What it left behind holds its output, which is read a little longer than its time.
+func TestRunHook_EndsInTime_WhatItLeavesBehindDoesNot(t *testing.T) {
+	rt := New(Config{Root: t.TempDir()})
+	second := 1
+	h := hook("sleep 5 &")
+	h.Timeout = &second
+	if err := rt.runHooks(t.Context(), "prestart", onHost, []specs.Hook{h}, specs.State{}); err != nil {
+		t.Errorf("a hook that ended at once: %v", err)
+	}
+	h = hook("sleep 5")
+	h.Timeout = &second
+	if err := rt.runHooks(t.Context(), "prestart", onHost, []specs.Hook{h}, specs.State{}); err == nil || !strings.Contains(err.Error(), "1 s") {
+		t.Errorf("a hook that takes too long: error %v", err)
+	}
+}
+
 func TestRunHooks_OneFails_OnlyThoseAfterTheEndGoOn(t *testing.T) {
 	rt := New(Config{Root: t.TempDir()})
 	file := filepath.Join(t.TempDir(), "out")

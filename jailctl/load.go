@@ -129,12 +129,7 @@ func (k *Container) Status() specs.ContainerState {
 
 // State is the state of the OCI specification.
 func (k *Container) State() specs.State {
-	status := k.Status()
-	s := k.ociState(status)
-	if status == specs.StateStopped {
-		s.Pid = 0
-	}
-	return s
+	return k.ociState(k.Status())
 }
 
 // Made returns when the container was made; zero if it is half made.

@@ -66,7 +66,9 @@ func (r *Runtime) remove(ctx context.Context, name string, st *State, point func
 	}
 	if st.Hooked {
 		// A hook that fails must not keep the container: runc logs it, too.
-		if err := r.runAllHooks(ctx, "poststop", onHost, st.Poststop, st.oci(specs.StateStopped)); err != nil {
+		gone := *st
+		gone.JID = 0 // the jail's number may be another's by now
+		if err := r.runAllHooks(ctx, "poststop", onHost, st.Poststop, gone.oci(specs.StateStopped)); err != nil {
 			slog.Warn("hook failed after the container's end", "container", st.ID, "error", err)
 		}
 	}

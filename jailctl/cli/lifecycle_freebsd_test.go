@@ -173,6 +173,21 @@ func TestStart_HookFails_ContainerHasStopped(t *testing.T) {
 	}
 }
 
+// How its program ended is what the caller of run waits for, whatever is left then.
+func TestRun_CanNotBeRemoved_StatusIsThePrograms(t *testing.T) {
+	h := newHost(t)
+	state := filepath.Join(h.dir, "root", "web", "state.json")
+	hooks := &specs.Hooks{Poststart: hook("chflags schg " + state)}
+	got := h.run("run", "--bundle", h.bundle("b", hooks, "sh", "-c", "sleep 0.5; exit 7"), "web")
+	if out, err := exec.Command("chflags", "noschg", state).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if got.status != 7 || !strings.Contains(got.out, "left") {
+		t.Errorf("%+v, want status 7, and an error about what is left", got)
+	}
+	h.must("delete", "web")
+}
+
 // Who reads a pid file takes the process for one that runs.
 func TestRun_StartFails_NoPidFile(t *testing.T) {
 	h := newHost(t)

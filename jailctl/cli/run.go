@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"syscall"
 	"time"
 
@@ -63,9 +64,13 @@ func (p *Program) run(ctx context.Context, m *making, keep bool) error {
 	}
 	defer f.release()
 	status, err := f.wait()
-	err = errors.Join(err, p.locked(m.id, func() error { return finish(ctx, k, f, keep) }))
+	left := p.locked(m.id, func() error { return finish(ctx, k, f, keep) })
 	if err != nil {
-		return err
+		return errors.Join(err, left)
+	}
+	if left != nil {
+		// How the program ended is what the caller waits for; "delete" can be repeated.
+		slog.Error("something of the container is left", "container", m.id, "error", left)
 	}
 	return &exit{status: status}
 }
