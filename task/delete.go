@@ -3,6 +3,7 @@ package task
 import (
 	"context"
 	"fmt"
+	"sync"
 	"syscall"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"jailshim/internal/fault"
+	"jailshim/task/stdio"
 )
 
 const (
@@ -55,32 +57,23 @@ func (c *container) delete(ctx context.Context) (exit, int, error) {
 	if err := fault.Point(fault.DeleteBegin); err != nil {
 		return exit{}, 0, err
 	}
-	p := c.init
-	c.mu.Lock()
-	io := p.io
-	var execIO []interface{ Close() }
-	for _, e := range c.execs {
-		if e.io != nil {
-			execIO = append(execIO, e.io)
-		}
-	}
-	c.mu.Unlock()
-	for _, e := range execIO {
-		e.Close() // execs that the client has not deleted
-	}
-	io.Drain(ctx)
+	streams := c.streams()
+	drain(ctx, streams)
 	if err := fault.Point(fault.DeleteDrained); err != nil {
 		return exit{}, 0, err
 	}
 	// Nobody is left to write. FreeBSD charges a pipe's buffer to the jail of its
 	// writer, and keeps the jail, and so its root, while the pipe is open.
-	io.Close()
+	for _, io := range streams {
+		io.Close()
+	}
 	if err := c.driver.Delete(ctx); err != nil {
 		return exit{}, 0, err
 	}
 	if err := c.forget(); err != nil {
 		return exit{}, 0, err
 	}
+	p := c.init
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := p.deleteLocked(); err != nil {
@@ -99,6 +92,29 @@ func (c *container) delete(ctx context.Context) (exit, int, error) {
 	})
 	c.log.Debug("container deleted")
 	return p.exit, p.pid, nil
+}
+
+// streams returns those of the init, and of the execs that the client has not deleted.
+func (c *container) streams() []*stdio.IO {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := []*stdio.IO{c.init.io}
+	for _, e := range c.execs {
+		if e.io != nil {
+			out = append(out, e.io)
+		}
+	}
+	return out
+}
+
+// drain drains all streams at the same time: the slowest sets how long it takes.
+func drain(ctx context.Context, streams []*stdio.IO) {
+	var wg sync.WaitGroup
+	for _, io := range streams {
+		// goroutine: drain; ends with the output, or soon after ctx; waited for by drain.
+		wg.Go(func() { io.Drain(ctx) })
+	}
+	wg.Wait()
 }
 
 // end makes sure that the init has ended: one that was never started is killed,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"os/exec"
 	"sync"
 	"syscall"
@@ -39,7 +40,9 @@ type world struct {
 	fail string
 	// during is called in the middle of the driver's verb.
 	during map[string]func(pid int)
-	made   []*fakeContainer
+	// program is what an exec does with its standard output.
+	program func(stdout *os.File)
+	made    []*fakeContainer
 }
 
 func newWorld(t *testing.T) *world {
@@ -196,6 +199,9 @@ func (k *fakeContainer) Start(context.Context) error { return k.w.verb("Start", 
 
 func (k *fakeContainer) Exec(_ context.Context, e *driver.ExecConfig) (driver.Process, error) {
 	pid := k.w.pid()
+	if k.w.program != nil {
+		k.w.program(e.Stdio.Stdout)
+	}
 	return driver.Process{Pid: pid}, k.w.verb("Exec", pid)
 }
 

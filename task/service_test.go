@@ -683,10 +683,7 @@ func TestService_CloseIOBeforeExecStart_InputEnds(t *testing.T) {
 			s := w.service()
 			w.create(s, "c")
 			w.start(s, "c", "")
-			fifo := filepath.Join(t.TempDir(), "stdin")
-			if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			fifo := mkfifo(t)
 			// Opened before anybody writes: FreeBSD forgets a fifo that nobody has open,
 			// and that it has ended.
 			f, err := os.OpenFile(fifo, os.O_RDONLY|syscall.O_NONBLOCK, 0)
