@@ -81,12 +81,14 @@ func (c *container) runExec(ctx context.Context, p *process) (retErr error) {
 	if err := io.OpenStdin(); err != nil {
 		return errors.Join(err, syscall.Kill(made.Pid, syscall.SIGKILL)) // a child that nobody has waited for
 	}
-	c.mu.Lock()
-	p.pid = made.Pid
-	c.mu.Unlock()
 	if err := c.reaper.Watch(made.Pid, func(status int, at time.Time) { c.exited(p, status, at) }); err != nil {
 		return err
 	}
+	// Only now: before it is watched a kill would take it for one that has ended. An exit
+	// that comes first is kept until the start is over.
+	c.mu.Lock()
+	p.pid = made.Pid
+	c.mu.Unlock()
 	if err := fault.Point(fault.ExecWatched); err != nil {
 		return err
 	}

@@ -35,10 +35,12 @@ type world struct {
 	watched map[int]func(int, time.Time)
 	ended   map[int]int // status of processes that ended unwatched
 	events  []string
+	exits   []uint32 // pids of the exits among them
 	calls   []string
 	// fail names the driver's verb that is to fail.
 	fail string
-	// during is called in the middle of the driver's verb.
+	// during is called in the middle of the driver's verb, or before and after the reaper
+	// begins to watch a process.
 	during map[string]func(pid int)
 	// program is what an exec does with its standard output.
 	program func(stdout *os.File)
@@ -134,6 +136,16 @@ func (w *world) Publish(topic string, event any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.events = append(w.events, s)
+	if e, ok := event.(*eventsapi.TaskExit); ok {
+		w.exits = append(w.exits, e.Pid)
+	}
+}
+
+// exitPid returns the pid of the last exit.
+func (w *world) exitPid() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return int(w.exits[len(w.exits)-1])
 }
 
 func (w *world) seen() []string {
@@ -145,6 +157,9 @@ func (w *world) seen() []string {
 func (w *world) Hold() func() { return func() {} }
 
 func (w *world) Watch(pid int, fn func(int, time.Time)) error {
+	if err := w.verb("before Watch", pid); err != nil {
+		return err
+	}
 	w.mu.Lock()
 	status, over := w.ended[pid]
 	if !over {
@@ -154,7 +169,7 @@ func (w *world) Watch(pid int, fn func(int, time.Time)) error {
 	if over {
 		fn(status, time.Now())
 	}
-	return nil
+	return w.verb("after Watch", pid)
 }
 
 func (w *world) Signal(pid int, sig syscall.Signal) error {

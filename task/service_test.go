@@ -109,17 +109,50 @@ func TestService_StartAfterEndOfCreated_Refused(t *testing.T) {
 }
 
 func TestService_ExecEndsDuringStart_StartComesFirst(t *testing.T) {
-	w := newWorld(t)
-	s := w.service()
-	w.create(s, "c")
-	w.start(s, "c", "")
-	w.exec(s, "c", "e")
-	w.during["Exec"] = func(pid int) { w.end(pid, 4) } // before it is watched
-	w.start(s, "c", "e")
-	if got := w.wait(s, "c", "e"); got != 4 {
-		t.Errorf("status %d, want 4", got)
+	for _, when := range []string{"Exec", "after Watch"} {
+		t.Run(when, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.service()
+			w.create(s, "c")
+			w.start(s, "c", "")
+			w.exec(s, "c", "e")
+			w.during[when] = func(pid int) { w.end(pid, 4) }
+			pid := w.start(s, "c", "e")
+			if got := w.wait(s, "c", "e"); got != 4 {
+				t.Errorf("status %d, want 4", got)
+			}
+			if got := w.exitPid(); got != pid {
+				t.Errorf("the exit names pid %d, want %d", got, pid)
+			}
+			wantEvents(t, w, "create", "start", "exec-added e", "exec-started e", "exit e 4")
+		})
 	}
-	wantEvents(t, w, "create", "start", "exec-added e", "exec-started e", "exit e 4")
+}
+
+// A client that hears NotFound waits for the exit, which does not come while the process
+// lives.
+func TestService_KillWhileExecStarts_NotTakenForEnded(t *testing.T) {
+	for _, when := range []string{"Exec", "before Watch", "after Watch"} {
+		t.Run(when, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.service()
+			w.create(s, "c")
+			w.start(s, "c", "")
+			w.exec(s, "c", "e")
+			w.during[when] = func(int) {
+				_, err := s.rpcKill(ctx, &taskapi.KillRequest{ID: "c", ExecID: "e", Signal: 9})
+				wantClass(t, "kill of a starting exec", err, errdefs.IsFailedPrecondition)
+			}
+			pid := w.start(s, "c", "e")
+			if _, err := s.rpcKill(ctx, &taskapi.KillRequest{ID: "c", ExecID: "e", Signal: 9}); err != nil {
+				t.Error(err)
+			}
+			r, err := s.rpcDelete(ctx, &taskapi.DeleteRequest{ID: "c", ExecID: "e"})
+			if err != nil || int(r.Pid) != pid || r.ExitStatus != 137 {
+				t.Errorf("%v, %v, want pid %d and status 137", r, err, pid)
+			}
+		})
+	}
 }
 
 // The end of the container is the end of all: its execs' exits come first.
