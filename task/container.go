@@ -42,8 +42,10 @@ type container struct {
 	init   *process
 	// saveExit puts the exit of the init on record.
 	saveExit func(exit)
-	// forget takes the container off the record, and out of the service.
-	forget func() error
+	// unrecord takes the container off the record.
+	unrecord func() error
+	// forget takes the container out of the service, and tells that it was deleted.
+	forget func()
 
 	deleting sync.Mutex // held by delete; see doc.go
 

@@ -125,11 +125,8 @@ func (s *Service) newContainer(r *taskapi.CreateTaskRequest, rec *record, config
 			c.log.Error("exit can't be recorded", "error", err)
 		}
 	}
-	c.forget = func() error {
-		err := rec.remove(s.StateDir)
-		s.forget(c)
-		return err
-	}
+	c.unrecord = func() error { return rec.remove(s.StateDir) }
+	c.forget = func() { s.forget(c) }
 	c.init = newProcess(c, "", config, nil, c.log)
 	return c
 }

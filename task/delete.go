@@ -70,16 +70,25 @@ func (c *container) delete(ctx context.Context) (exit, int, error) {
 	if err := c.driver.Delete(ctx); err != nil {
 		return exit{}, 0, err
 	}
-	if err := c.forget(); err != nil {
+	if err := c.unrecord(); err != nil {
 		return exit{}, 0, err
 	}
-	p := c.init
+	c.forget()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.init.exit, c.init.pid, nil
+}
+
+// announceDelete ends all processes' lives, and tells of the container's. Each process has
+// ended, or was never started.
+func (c *container) announceDelete() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.init
 	if err := p.deleteLocked(); err != nil {
-		return exit{}, 0, err
+		c.log.Error("deleted init in the wrong state", "error", err)
 	}
-	for _, e := range c.execs { // each has ended, or was never started
+	for _, e := range c.execs {
 		if err := e.deleteLocked(); err != nil {
 			e.log.Error("exec of a deleted container can't be deleted", "error", err)
 		}
@@ -91,7 +100,6 @@ func (c *container) delete(ctx context.Context) (exit, int, error) {
 		ExitedAt:    timestamppb.New(p.exit.At),
 	})
 	c.log.Debug("container deleted")
-	return p.exit, p.pid, nil
 }
 
 // streams returns those of the init, and of the execs that the client has not deleted.

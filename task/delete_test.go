@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	taskapi "github.com/containerd/containerd/api/runtime/task/v2"
 )
 
 // endWithExecs runs a container with execs that have this standard output, all to their
@@ -137,4 +139,67 @@ func mkfifo(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// A Delete that can't take the container off the record leaves it, to be deleted again:
+// otherwise who waits for an exec is never let go, and no TaskDelete comes.
+func TestService_RecordStays_DeleteCanBeRepeated(t *testing.T) {
+	w := newWorld(t)
+	s := w.service()
+	pid := w.create(s, "c")
+	w.start(s, "c", "")
+	w.exec(s, "c", "unstarted")
+	_, p, err := s.find("c", "unstarted")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.end(pid, 5)
+	w.wait(s, "c", "")
+	// A folder in the record's place can't be removed as a file.
+	path := recordPath(s.StateDir, "ns", "c")
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.rpcDelete(ctx, &taskapi.DeleteRequest{ID: "c"}); err == nil {
+		t.Fatal("Delete succeeded")
+	}
+	wantEvents(t, w, "create", "start", "exec-added unstarted", "exit c 5")
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.delete(s, "c", ""); got != 5 {
+		t.Errorf("status %d, want 5", got)
+	}
+	wantEvents(t, w, "create", "start", "exec-added unstarted", "exit c 5", "delete")
+	select {
+	case <-p.done:
+	default:
+		t.Error("who waits for the exec is not let go")
+	}
+}
+
+// A client that sees the TaskDelete of the old container after the TaskCreate of the new
+// one takes the new one for deleted.
+func TestService_Delete_EventBeforeTheIDIsFree(t *testing.T) {
+	w := newWorld(t)
+	s := w.service()
+	w.create(s, "c")
+	told := false
+	w.during[topicDelete] = func(int) {
+		told = true
+		if !s.mu.TryLock() {
+			return // nobody can take the id now
+		}
+		defer s.mu.Unlock()
+		if _, ok := s.containers["c"]; !ok {
+			t.Error("the id is free before the TaskDelete is queued")
+		}
+	}
+	w.delete(s, "c", "")
+	if !told || !idle(s) {
+		t.Errorf("told: %t, idle: %t", told, idle(s))
+	}
 }

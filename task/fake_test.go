@@ -39,8 +39,8 @@ type world struct {
 	calls   []string
 	// fail names the driver's verb that is to fail.
 	fail string
-	// during is called in the middle of the driver's verb, or before and after the reaper
-	// begins to watch a process.
+	// during is called in the middle of the driver's verb, before and after the reaper
+	// begins to watch a process, or before an event of the topic is queued.
 	during map[string]func(pid int)
 	// program is what an exec does with its standard output.
 	program func(stdout *os.File)
@@ -132,6 +132,12 @@ func (w *world) Publish(topic string, event any) {
 		s += " " + e.ExecID
 	case *eventsapi.TaskExecStarted:
 		s += " " + e.ExecID
+	}
+	w.mu.Lock()
+	during := w.during[topic]
+	w.mu.Unlock()
+	if during != nil {
+		during(0)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

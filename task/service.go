@@ -149,9 +149,12 @@ func (s *Service) register(c *container, r *taskapi.CreateTaskRequest) {
 	c.announce(r)
 }
 
+// forget makes a deleted container unknown, to calls and by its event at once: the next one
+// with its id comes after it, as does the end of the process.
 func (s *Service) forget(c *container) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	c.announceDelete()
 	delete(s.containers, c.id)
 }
 
