@@ -21,8 +21,8 @@
 //
 // Service.mu (the map) before container.mu (the container and its processes).
 // Neither is held across a system call that can block or a call of the driver:
-// State and Wait never wait for one. container.deleting serialises Delete, and is
-// taken before both.
+// State and Wait never wait for one. container.deleting serialises Delete, and
+// process.sizing the resizing of a terminal; each is taken before both.
 //
 // # Goroutines
 //

@@ -2,6 +2,7 @@ package task
 
 import (
 	"log/slog"
+	"sync"
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -18,11 +19,13 @@ type process struct {
 	log    *slog.Logger
 	done   chan struct{} // closed once, when the process is stopped, or deleted before it was started
 
+	sizing sync.Mutex // held by applySize; see doc.go
+
 	// All below is guarded by c.mu.
 	state     state
 	pid       int // 0 before there is one
 	io        *stdio.IO
-	size      *winsize // asked for before there was a terminal
+	size      *winsize // asked for last, perhaps before there was a terminal
 	stdinEnds bool     // asked for, perhaps before there was an io
 	early     *exit    // seen while the start was under way
 	exit      exit     // valid in stopped and deleted
@@ -89,17 +92,28 @@ func failedExit() exit { return exit{Status: failedStatus, At: time.Now()} }
 func (p *process) setIO(io *stdio.IO) {
 	p.c.mu.Lock()
 	p.io = io
-	size, stdinEnds := p.size, p.stdinEnds
+	stdinEnds := p.stdinEnds
 	p.c.mu.Unlock()
 	if stdinEnds {
 		if err := io.CloseStdin(); err != nil {
 			p.log.Warn("standard input can't be closed", "error", err)
 		}
 	}
-	if size == nil {
-		return
-	}
-	if err := io.Resize(size.width, size.height); err != nil {
+	if err := p.applySize(); err != nil {
 		p.log.Warn("terminal can't be resized", "error", err)
 	}
+}
+
+// applySize gives the terminal, if there is one yet, the size that was asked for last: one
+// call at a time, or an older size could overtake a newer one.
+func (p *process) applySize() error {
+	p.sizing.Lock()
+	defer p.sizing.Unlock()
+	p.c.mu.Lock()
+	io, size := p.io, p.size
+	p.c.mu.Unlock()
+	if io == nil || size == nil {
+		return nil
+	}
+	return io.Resize(size.width, size.height)
 }

@@ -79,13 +79,9 @@ func (c *container) update(ctx context.Context, a *anypb.Any) error {
 // resize sets the size of the process's terminal, now or when it gets one.
 func (p *process) resize(size winsize) error {
 	p.c.mu.Lock()
-	io := p.io
 	p.size = &size
 	p.c.mu.Unlock()
-	if io == nil {
-		return nil
-	}
-	return io.Resize(size.width, size.height)
+	return p.applySize()
 }
 
 // closeStdin lets the process's input end, now or when it has one.
