@@ -107,27 +107,20 @@ func absolute(stream, s, path string) (string, error) {
 	return path, nil
 }
 
-// loggerArgs turns a query into arguments as containerd does: each key, then its
-// value if there is one. Keys keep the order in which they were written.
+// loggerArgs turns a query into arguments as containerd does: each key once, then its
+// first value, which is empty if it has none. What is malformed is left out. Keys keep the
+// order in which they were written; containerd's is any.
 func loggerArgs(query string) []string {
+	values, _ := url.ParseQuery(query) // without what the error is about
 	var args []string
-	for _, pair := range strings.Split(query, "&") {
-		if pair == "" {
+	for pair := range strings.SplitSeq(query, "&") {
+		written, _, _ := strings.Cut(pair, "=")
+		key, err := url.QueryUnescape(written)
+		if err != nil || !values.Has(key) {
 			continue
 		}
-		key, value, _ := strings.Cut(pair, "=")
-		args = append(args, unescape(key))
-		if value != "" {
-			args = append(args, unescape(value))
-		}
+		args = append(args, key, values.Get(key))
+		delete(values, key)
 	}
 	return args
-}
-
-// unescape decodes a part of a query; what is no valid encoding is kept as it is.
-func unescape(s string) string {
-	if u, err := url.QueryUnescape(s); err == nil {
-		return u
-	}
-	return s
 }

@@ -69,6 +69,7 @@ func startLogger(ctx context.Context, run Starter, c *Config, t *target, log *sl
 	defer ready.Close()
 
 	l.cmd = exec.Command(t.stdout, t.args...)
+	// The id is the container's for an exec, too; containerd's own shim passes the exec's.
 	l.cmd.Env = []string{"CONTAINER_ID=" + c.Container, "CONTAINER_NAMESPACE=" + c.Namespace}
 	l.cmd.ExtraFiles = []*os.File{l.readers[0], l.readers[1], readyW}
 	err = run.Start(l.cmd)
