@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	containerd "github.com/containerd/containerd/v2/client"
@@ -86,11 +87,21 @@ func TestE2E_Create_SpecOfProcess_Obeyed(t *testing.T) {
 	}{
 		{[]string{"pwd"}, oci.WithProcessCwd("/tmp"), "/tmp\n"},
 		{[]string{"id"}, oci.WithUIDGID(65534, 65533), "uid=65534 gid=65533 groups=[65533]\n"},
+		// An image's own working directory need not be its user's to enter.
+		{[]string{"pwd"}, oci.Compose(oci.WithUIDGID(65534, 65533), oci.WithProcessCwd("/root")), "/root\n"},
 	} {
 		c := s.Run(t, testbed.Args(tc.args...), testbed.Spec(tc.opt))
 		c.Exited(t)
 		if got := c.Out.String(); got != tc.want {
 			t.Errorf("%q: got output %q, want %q (stderr %q)", tc.args, got, tc.want, c.Err)
+		}
+	}
+	// No client says HOME.
+	for uid, want := range map[uint32]string{0: "\nHOME=/root\n", 65534: "\nHOME=/home\n", 4711: "\nHOME=/\n"} {
+		c := s.Run(t, testbed.Args("env"), testbed.Spec(oci.WithUIDGID(uid, uid)))
+		c.Exited(t)
+		if got := "\n" + c.Out.String(); !strings.Contains(got, want) {
+			t.Errorf("user %d: environment %q, want %q in it", uid, got, want)
 		}
 	}
 	ro := s.Run(t, testbed.Args("write", "/proof", "x"), testbed.Spec(oci.WithRootFSReadonly()))

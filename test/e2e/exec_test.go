@@ -145,6 +145,7 @@ func TestE2E_Exec_ProcessInSpec_Obeyed(t *testing.T) {
 	}{
 		{[]string{"pwd"}, func(p *specs.Process) { p.Cwd = "/tmp" }, "/tmp\n"},
 		{[]string{"env"}, func(p *specs.Process) { p.Env = append(p.Env, "E2E_VALUE=a b=c") }, "\nE2E_VALUE=a b=c\n"},
+		{[]string{"env"}, func(p *specs.Process) { p.User = specs.User{UID: 65534, GID: 65534} }, "\nHOME=/home\n"},
 		{[]string{"id"}, func(p *specs.Process) { p.User = specs.User{UID: 65534, GID: 65533, AdditionalGids: []uint32{7}} }, "uid=65534 gid=65533 groups=["},
 		{[]string{"echo", "two  spaces", "$HOME", "\u00e9\n"}, func(*specs.Process) {}, "two  spaces $HOME \u00e9\n"},
 		{[]string{"echo", strings.Repeat("long ", 20_000)}, func(*specs.Process) {}, strings.Repeat("long ", 20_000)},

@@ -288,6 +288,16 @@ func TestE2E_OpenZFS_Life(t *testing.T) {
 func openZFSMounts(t *testing.T, s *testbed.Space, id string) {
 	t.Helper()
 	sn := s.Client.SnapshotService(openzfs)
+	// Nothing else keeps containerd's garbage collector from taking the views.
+	ctx, done, err := s.Client.WithLease(s.Ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := done(s.Ctx); err != nil {
+			t.Error(err)
+		}
+	})
 	dir := t.TempDir()
 	mounted := func(name string, m []mount.Mount, err error) string {
 		t.Helper()
@@ -317,7 +327,7 @@ func openZFSMounts(t *testing.T, s *testbed.Space, id string) {
 		t.Fatal(err)
 	}
 	for _, view := range []string{"view1", "view2"} {
-		m, err := sn.View(s.Ctx, view, identity.ChainID(diffs).String())
+		m, err := sn.View(ctx, view, identity.ChainID(diffs).String())
 		target := mounted(view, m, err)
 		if _, err := os.Stat(filepath.Join(target, "bin")); err != nil {
 			t.Error(err)

@@ -33,14 +33,15 @@ type File struct {
 
 // Guest returns the files of an image that holds the guest and nothing else but
 // what a root file system needs: /bin/guest, a link in /bin for each of its
-// commands, /tmp, and an /etc/passwd and /etc/group with root and nobody.
+// commands, /root, /tmp, and an /etc/passwd and /etc/group with root and nobody.
 //
 // binary is the built jailshim/test/guest, for the image's platform.
 func Guest(binary []byte) []File {
 	files := []File{
 		{Name: "/bin/guest", Mode: 0o755, Data: binary},
-		{Name: "/etc/passwd", Mode: 0o644, Data: []byte("root:x:0:0:root:/:/bin/guest\nnobody:x:65534:65534:nobody:/:/bin/guest\n")},
+		{Name: "/etc/passwd", Mode: 0o644, Data: []byte("root:x:0:0:root:/root:/bin/guest\nnobody:x:65534:65534:nobody:/home:/bin/guest\n")},
 		{Name: "/etc/group", Mode: 0o644, Data: []byte("root:x:0:\nnobody:x:65534:\n")},
+		{Name: "/root", Mode: fs.ModeDir | 0o700},
 		{Name: "/tmp", Mode: fs.ModeDir | fs.ModeSticky | 0o777},
 	}
 	for _, name := range applet.Names() {
