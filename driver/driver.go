@@ -61,6 +61,7 @@ type Usage struct {
 	Memory, MemoryLimit uint64        // bytes; no limit is 0
 	Pids, PidsLimit     uint64        // processes; no limit is 0
 	Reads, Writes       uint64        // operations on block devices
+	OOMKills            uint64        // processes that were killed for want of memory
 }
 
 // ExecConfig says what to run in a container beside its init.

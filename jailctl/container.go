@@ -35,6 +35,8 @@ type Container struct {
 
 	changing sync.Mutex // held by Pause, Resume and Update, which save a state and then act on it
 
+	telling sync.Mutex // held while a kill is told, so that it is told before the exit
+
 	saving sync.Mutex // guards the field below, and the file
 	saved  []byte     // the state as it is on disk, if this process wrote it
 

@@ -222,6 +222,7 @@ func (k *Container) lookAt(pid int) {
 	k.usage.ended(&p)
 	if p.Killed || over {
 		k.killed = true
+		k.usage.oomKills++
 		// goroutine: the container; ends with the callback, which does not block.
 		// The reaper does not wait for it.
 		go k.reportKill()
@@ -237,8 +238,10 @@ func (k *Container) overLimit(p *kernel.Process) bool {
 	return p.KilledForMemory(limit, k.processes)
 }
 
-// reportKill tells once of a kill for want of memory.
+// reportKill tells once of a kill for want of memory. When it returns, it has been told.
 func (k *Container) reportKill() {
+	k.telling.Lock()
+	defer k.telling.Unlock()
 	k.mu.Lock()
 	told := k.killed
 	k.killed = false

@@ -16,6 +16,7 @@ type usage struct {
 	pastUser          time.Duration
 	pastSystem        time.Duration
 	in, out           int64 // blocks read and written by ended processes
+	oomKills          uint64
 }
 
 // sample is a look at a container's processes.
@@ -101,5 +102,6 @@ func (k *Container) Usage() (*driver.Usage, error) {
 		Memory: s.memory, MemoryLimit: k.state.Memory,
 		Pids: s.pids, PidsLimit: k.state.Pids,
 		Reads: uint64(max(s.in, 0)), Writes: uint64(max(s.out, 0)),
+		OOMKills: u.oomKills,
 	}, nil
 }

@@ -134,7 +134,7 @@ func (c *cgroup) watchV2() {
 }
 
 // reportKills calls oom for each kill that has not been reported, and says
-// whether there was one.
+// whether there was one. When it returns, all have been.
 func (c *cgroup) reportKills() bool {
 	if c == nil || c.oom == nil {
 		return false
@@ -144,14 +144,11 @@ func (c *cgroup) reportKills() bool {
 		return false // the cgroup is gone
 	}
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.closed || n <= c.reported {
-		c.mu.Unlock()
 		return false
 	}
-	fresh := n - c.reported
-	c.reported = n
-	c.mu.Unlock()
-	for range fresh {
+	for ; c.reported < n; c.reported++ {
 		c.oom()
 	}
 	return true

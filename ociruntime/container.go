@@ -35,10 +35,16 @@ type container struct {
 	init    driver.Process
 	cgroup  *cgroup // nil if there is none to watch
 	unwatch func()  // ends watchMemory; may be nil
+	oom     func()  // of CreateConfig, if there is a watchMemory
 
 	memory atomic.Uint64 // limit in bytes; 0 is none
-	mu     sync.Mutex    // guards the field below
-	usage  *driver.Usage // the last one that the command has told
+
+	telling sync.Mutex // held while kills are told, so that they are told before the exit
+
+	mu       sync.Mutex    // guards the fields below
+	usage    *driver.Usage // the last one that the command has told
+	oomKills uint64        // that watchMemory has seen
+	untold   int           // of them
 }
 
 var _ driver.Container = (*container)(nil)
@@ -154,6 +160,7 @@ func (k *container) killAll(ctx context.Context) error {
 // Quiesce implements driver.Container.
 func (k *container) Quiesce(ctx context.Context) error {
 	k.cgroup.reportKills()
+	k.tellKills()
 	if k.ownPids {
 		return nil
 	}
@@ -190,7 +197,9 @@ func (k *container) commandStats(ctx context.Context) (*driver.Usage, error) {
 		return nil, fmt.Errorf("statistics: there is no cgroup to read, and %s events --stats gives none: %w: %w",
 			filepath.Base(k.config.Command), errdefs.ErrNotImplemented, explain("events", k.cmd.Log, err))
 	}
-	return k.usage, nil
+	u := *k.usage
+	u.OOMKills = k.oomKills
+	return &u, nil
 }
 
 // askStats runs the command. Go-runc's own reads from a pipe that is closed when the

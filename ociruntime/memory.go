@@ -33,11 +33,35 @@ func (k *container) watchMemory(spec *specs.Spec, oom func()) {
 	if killed == nil {
 		return
 	}
+	k.oom = oom
 	k.unwatch = k.config.Inspect(func(pid int) {
 		if killed(pid, k.memory.Load()) {
-			// goroutine: the container; ends with the callback, which does not block.
-			// The reaper does not wait for it.
-			go oom()
+			k.noteKill()
 		}
 	})
+}
+
+// noteKill counts a kill, and has oom called without waiting for it.
+func (k *container) noteKill() {
+	k.mu.Lock()
+	k.oomKills++
+	k.untold++
+	k.mu.Unlock()
+	// goroutine: the container; ends with the callbacks, which do not block. The reaper
+	// does not wait for it.
+	go k.tellKills()
+}
+
+// tellKills calls oom for each kill that it was not called for. When it returns, it has
+// been.
+func (k *container) tellKills() {
+	k.telling.Lock()
+	defer k.telling.Unlock()
+	k.mu.Lock()
+	n := k.untold
+	k.untold = 0
+	k.mu.Unlock()
+	for range n {
+		k.oom()
+	}
 }

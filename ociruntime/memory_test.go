@@ -1,6 +1,7 @@
 package ociruntime
 
 import (
+	"sync/atomic"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -19,5 +20,20 @@ func TestContainer_MemoryLimit_LastOneInForce(t *testing.T) {
 		if k.setMemory(step.update); k.memory.Load() != step.want {
 			t.Errorf("after %+v: limit %d, want %d", step.update, k.memory.Load(), step.want)
 		}
+	}
+}
+
+// Who hears of the exit first takes the container for one that somebody has killed.
+func TestContainer_TellKills_AllToldWhenItReturns(t *testing.T) {
+	var told atomic.Int64
+	k := &container{oom: func() { told.Add(1) }}
+	for n := int64(1); n <= 1000; n++ {
+		k.noteKill()
+		if k.tellKills(); told.Load() != n {
+			t.Fatalf("%d of %d kills are told", told.Load(), n)
+		}
+	}
+	if k.oomKills != 1000 {
+		t.Errorf("%d kills are counted", k.oomKills)
 	}
 }

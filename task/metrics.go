@@ -36,6 +36,9 @@ func metrics(u *driver.Usage) *stats.Metrics {
 			SystemUsec: uint64(u.System.Microseconds()),
 		},
 		Memory: &stats.MemoryStat{Usage: u.Memory, UsageLimit: u.MemoryLimit, Anon: u.Memory},
-		Io:     &stats.IOStat{Usage: []*stats.IOEntry{{Rios: u.Reads, Wios: u.Writes}}},
+		// CRI looks there for why a container was killed.
+		MemoryEvents: &stats.MemoryEvents{OomKill: u.OOMKills},
+
+		Io: &stats.IOStat{Usage: []*stats.IOEntry{{Rios: u.Reads, Wios: u.Writes}}},
 	}
 }

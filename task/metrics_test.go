@@ -14,7 +14,7 @@ import (
 func TestMetrics_ClientsDecodeThem(t *testing.T) {
 	a, err := toAny(metrics(&driver.Usage{
 		CPU: 30 * time.Microsecond, User: 10 * time.Microsecond, System: 20 * time.Microsecond,
-		Memory: 5, MemoryLimit: 6, Pids: 2, PidsLimit: 3, Reads: 7, Writes: 8,
+		Memory: 5, MemoryLimit: 6, Pids: 2, PidsLimit: 3, Reads: 7, Writes: 8, OOMKills: 9,
 	}))
 	if err != nil {
 		t.Fatal(err)
@@ -28,7 +28,7 @@ func TestMetrics_ClientsDecodeThem(t *testing.T) {
 		t.Fatalf("decoded is %T", v)
 	}
 	if m.CPU.UsageUsec != 30 || m.CPU.UserUsec != 10 || m.CPU.SystemUsec != 20 || m.Memory.Usage != 5 || m.Memory.UsageLimit != 6 ||
-		m.Memory.Anon != 5 || m.Pids.Current != 2 || m.Pids.Limit != 3 || m.Io.Usage[0].Rios != 7 || m.Io.Usage[0].Wios != 8 {
+		m.Memory.Anon != 5 || m.Pids.Current != 2 || m.Pids.Limit != 3 || m.Io.Usage[0].Rios != 7 || m.Io.Usage[0].Wios != 8 || m.MemoryEvents.OomKill != 9 {
 		t.Errorf("decoded: %v", m)
 	}
 }

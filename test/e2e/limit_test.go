@@ -43,6 +43,13 @@ func TestE2E_Limits_ExecOutOfMemory_Reported(t *testing.T) {
 	if testbed.LimitKillsTheLargest {
 		c.ExpectStatus(t, containerd.Running)
 	}
+	m, err := c.Task.Metrics(s.Ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, kills := memoryMetrics(t, m); kills == 0 {
+		t.Error("the metrics tell of no kill")
+	}
 }
 
 // TestE2E_Limits_Update_InEffect: vertical scaling: the new limit holds for what
