@@ -59,7 +59,11 @@ func runLogger(args []string) int {
 }
 
 func loggerURI(scheme, behaviour, file string) string {
-	return fmt.Sprintf("%s://%s?%s=%s&%s", scheme, os.Args[0], asLogger, behaviour, file)
+	self, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	return fmt.Sprintf("%s://%s?%s=%s&%s", scheme, self, asLogger, behaviour, file)
 }
 
 // starter is what the reaper is to the shim.
