@@ -193,7 +193,8 @@ func TestRun_GoRunc_UnderstandsOutputAndErrors(t *testing.T) {
 		t.Errorf("list %v, %v", all, err)
 	}
 	f, err := c.Features(t.Context())
-	if err != nil || f.OCIVersionMax != specs.Version || !strings.Contains(f.Annotations[jailctl.AnnotationParams], "allow.mlock") {
+	if err != nil || f.OCIVersionMax != specs.Version || !strings.Contains(f.Annotations[jailctl.AnnotationParams], "allow.mlock") ||
+		!slices.Contains(f.PotentiallyUnsafeConfigAnnotations, "org.freebsd.jail.") {
 		t.Errorf("features %+v, %v", f, err)
 	}
 	// It only knows the version of runc itself.

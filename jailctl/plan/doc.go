@@ -39,11 +39,11 @@
 // # Defaults
 //
 // enforce_statfs is 2, and 1 if the jail may mount something or runs Linux
-// programs, but no less than the parent's; devfs_ruleset is that of the mount on /dev, or 4; sysvmsg, sysvsem and
-// sysvshm are new, unless allow.sysvipc speaks of them or the jail has a parent,
-// which may not have them to give; a VNET has a host.hostuuid
-// made from namespace and id. allow.mount.<fs> brings allow.mount along, without
-// which it has no effect. All else is the kernel's default: allow.set_hostname
+// programs, but no less than the parent's; devfs_ruleset is that of the mount on
+// /dev, or 4; sysvmsg, sysvsem and sysvshm are new, unless allow.sysvipc speaks of
+// them or the jail has a parent, which may not have them to give; a VNET has a
+// host.hostuuid made from namespace and id. allow.mount.<fs> brings allow.mount
+// along, without which it has no effect. All else is the kernel's default: allow.set_hostname
 // and allow.reserved_ports are on.
 //
 // # Capabilities

@@ -114,8 +114,8 @@ func TestE2E_Hooks_AllPoints_RunInOrderWithState(t *testing.T) {
 		switch r.Point {
 		case "createContainer", "startContainer": // they may see it in the container's own numbers
 		case "poststop":
-			if r.State.Status != specs.StateStopped {
-				t.Errorf("%s was told status %q", r.Point, r.State.Status)
+			if r.State.Status != specs.StateStopped || r.State.Pid != 0 {
+				t.Errorf("%s was told status %q and pid %d, want stopped and none", r.Point, r.State.Status, r.State.Pid)
 			}
 		default:
 			if r.State.Pid != pid {
