@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -66,11 +67,10 @@ func (k *Cleanup) Run(ctx context.Context) (pid, status int, at time.Time, err e
 	if rec.Exit != nil {
 		status, at = rec.Exit.Status, rec.Exit.At
 	}
-	socket := k.ShimSocket(rec.Shim)
-	if socket == "" {
+	dead, known, err := k.askShim(ctx, rec.Shim)
+	if dead {
 		return rec.Pid, status, at, k.removeGroup(ctx, rec.Shim)
 	}
-	known, err := endThrough(ctx, socket, k.ID)
 	if err == nil && !known {
 		err = k.removeUnknown(ctx, rec)
 	}
@@ -99,12 +99,11 @@ func (k *Cleanup) removeLost(ctx context.Context) error {
 	var errs []error
 	dead := shims[:0]
 	for _, name := range shims {
-		socket := k.ShimSocket(name)
-		if socket == "" {
+		gone, _, err := k.askShim(ctx, name)
+		if gone {
 			dead = append(dead, name)
 			continue
 		}
-		_, err := endThrough(ctx, socket, k.ID)
 		errs = append(errs, err)
 	}
 	if len(dead) == len(shims) && rootMounted(k.Bundle) {
@@ -165,11 +164,49 @@ func (k *Cleanup) remove(ctx context.Context, r *record) error {
 	return r.remove(k.StateDir)
 }
 
+// dyingPause is how long a shim that is just ending is left alone before it is looked at
+// again.
+const dyingPause = 5 * time.Millisecond
+
+// askShim is endThrough for the shim of a name, unless that is dead, or dies meanwhile: the
+// kernel closes what a killed process had open one by one, its connections before the lock
+// that tells that it lives.
+func (k *Cleanup) askShim(ctx context.Context, name string) (dead, known bool, err error) {
+	for {
+		socket := k.ShimSocket(name)
+		if socket == "" {
+			return true, false, nil
+		}
+		known, err = endThrough(ctx, socket, k.ID)
+		if !errors.Is(err, errShimEnds) {
+			return false, known, err
+		}
+		select {
+		case <-ctx.Done():
+			return false, known, err
+		case <-time.After(dyingPause):
+		}
+	}
+}
+
+// errShimEnds is an error of a shim that closes its connections.
+var errShimEnds = errors.New("the shim is ending")
+
+// ends reports whether an error is that of a connection which the other side closed, or
+// which there is nobody to make with any more.
+func ends(err error) bool {
+	return slices.ContainsFunc([]error{ttrpc.ErrClosed, io.EOF, syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE, syscall.ENOENT},
+		func(target error) bool { return errors.Is(err, target) })
+}
+
 // endThrough makes a living shim kill and delete one container, and end if that
 // was its last one. It returns whether the shim knew the container. One that it is
 // just creating is left to it: its client is gone, so it takes that back.
 func endThrough(ctx context.Context, socket, id string) (known bool, err error) {
 	conn, err := net.DialTimeout("unix", socket, answerTimeout)
+	if ends(err) {
+		return false, fmt.Errorf("%w: %w", errShimEnds, err)
+	}
 	if err != nil {
 		return false, err
 	}
@@ -202,8 +239,12 @@ func endThrough(ctx context.Context, socket, id string) (known bool, err error) 
 		}},
 	} {
 		stepCtx, cancel := context.WithTimeout(ctx, answerTimeout)
-		err := errgrpc.ToNative(step.call(stepCtx))
+		err := step.call(stepCtx)
 		cancel()
+		if ends(err) {
+			return known, fmt.Errorf("%w: %w", errShimEnds, err)
+		}
+		err = errgrpc.ToNative(err)
 		if err != nil && !errdefs.IsNotFound(err) {
 			return known, fmt.Errorf("the shim on %s is alive but does not %s the container: %w", socket, step.name, err)
 		}

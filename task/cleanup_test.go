@@ -53,6 +53,44 @@ func TestCleanup_DeadShim_RemovesTheGroup(t *testing.T) {
 	}
 }
 
+// A shim that was killed closes its connections before the lock that tells that it lives.
+func TestCleanup_ShimDiesMeanwhile_IsTakenForDead(t *testing.T) {
+	for _, id := range []string{"a", "unknown"} { // with a record and without
+		w := newWorld(t)
+		s := w.service()
+		w.create(s, "a")
+		k, removed := newCleanup(w, s, id)
+		k.Shims = func(string) []string { return []string{s.Shim} }
+		socket := filepath.Join(t.TempDir(), "s")
+		l, err := net.Listen("unix", socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked := 0
+		k.ShimSocket = func(string) string {
+			switch asked++; asked {
+			case 1: // closes what is connected
+				go func() { // goroutine: ends with the connection, or the listener
+					if conn, err := l.Accept(); err == nil {
+						conn.Close()
+					}
+				}()
+			case 2: // accepts nobody
+				l.Close()
+			default:
+				return ""
+			}
+			return socket
+		}
+		if _, _, _, err := k.Run(ctx); err != nil {
+			t.Errorf("%s: %v", id, err)
+		}
+		if w.count("Remove") != 1 || !slices.Contains(*removed, s.Shim) {
+			t.Errorf("%s: %d containers removed, and shims %q", id, w.count("Remove"), *removed)
+		}
+	}
+}
+
 // A container that is deleted and made anew starts a second shim while the first
 // one still serves others.
 func TestCleanup_LeaderMadeAnew_OthersAreSpared(t *testing.T) {
