@@ -227,14 +227,11 @@ func (s *Script) User(uid, gid int, groups []int) {
 	s.add(fmt.Sprintf("become user %d", uid), sysSetresuid, number(uid), number(uid), number(uid))
 }
 
-// Chdir changes the working directory.
-func (s *Script) Chdir(path string) { s.chdir(path) }
-
-// TryChdir is Chdir if the child may go there; if not, that is no failure, and RetryChdir
-// tries again.
+// TryChdir changes the working directory. That the child may not go there is no failure:
+// RetryChdir tries again.
 func (s *Script) TryChdir(path string) { s.chdir(path).op = opTry }
 
-// RetryChdir is Chdir if TryChdir was refused it.
+// RetryChdir changes the working directory if TryChdir was refused it.
 func (s *Script) RetryChdir(path string) { s.chdir(path).op = opRetry }
 
 func (s *Script) chdir(path string) *step {

@@ -152,7 +152,7 @@ func TestScript_Attributes(t *testing.T) {
 		s.Umask(0o27)
 		s.NoNewPrivs()
 		s.User(1000, 1000, []int{1001, 1002})
-		s.Chdir("/usr")
+		s.TryChdir("/usr")
 	}})
 	if want := "jt-kernel 1000:1000 1000:1000 [1000 1001 1002] 300 true /usr 027 true"; r.said != want || r.err != nil || r.status != stageStatus {
 		t.Errorf("got %+v, want %q", r, want)
@@ -263,7 +263,7 @@ func TestScript_FailedSteps_AreTold(t *testing.T) {
 		about bool
 	}{
 		{"limit", func(s *Script) { s.Rlimit(99, Rlimit{}) }, "", nil, "set resource limit 99", unix.EINVAL, false},
-		{"folder", func(s *Script) { s.Chdir("/no/such") }, "", nil, "change to the working directory /no/such", unix.ENOENT, false},
+		{"folder", func(s *Script) { s.TryChdir("/no/such") }, "", nil, "change to the working directory /no/such", unix.ENOENT, false},
 		{"jail", func(s *Script) { s.Attach(999999, -1) }, "", nil, "attach to the jail", unix.EINVAL, false},
 		{"missing program", nil, "/no/such", nil, `find program "/no/such"`, unix.ENOENT, true},
 		{"folder as program", nil, dir, nil, "find program", unix.EACCES, true},
