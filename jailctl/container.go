@@ -130,8 +130,7 @@ func (k *Container) ExecWith(ctx context.Context, e *driver.ExecConfig, o ExecOp
 	if err != nil {
 		return driver.Process{}, err
 	}
-	config := stageConfig(p, jail)
-	config.Env = withHome(config.Env, root, config.UID)
+	config := stageConfig(p, jail, root)
 	config.Stdin, config.Stdout, config.Stderr, config.Keep = e.Stdio.Stdin, e.Stdio.Stdout, e.Stdio.Stderr, o.Keep
 	var out driver.Process
 	if e.Terminal {

@@ -276,8 +276,7 @@ func (k *Container) makeJail() error {
 // startStage starts the init's first stage, which goes into the jail, finds the
 // program and waits.
 func (k *Container) startStage(c *driver.CreateConfig, d *Detached) error {
-	config := stageConfig(&k.plan.Process, k.jail)
-	config.Env = withHome(config.Env, k.state.Root, config.UID)
+	config := stageConfig(&k.plan.Process, k.jail, k.state.Root)
 	config.Wait = true
 	if k.state.Loopback {
 		config.Network = requests(append(link.Loopback(), k.inJail...))
@@ -325,13 +324,13 @@ func (k *Container) startStage(c *driver.CreateConfig, d *Detached) error {
 	return nil
 }
 
-// stageConfig translates a planned process.
-func stageConfig(p *plan.Process, jail *kernel.Jail) *stage.Config {
+// stageConfig translates a planned process, for a jail whose root is at root on the host.
+func stageConfig(p *plan.Process, jail *kernel.Jail, root string) *stage.Config {
 	c := &stage.Config{
 		JID:        jail.ID,
 		Jail:       jail.File(),
 		Args:       p.Args,
-		Env:        p.Env,
+		Env:        withHome(p.Env, root, p.UID),
 		Cwd:        p.Cwd,
 		UID:        p.UID,
 		GID:        p.GID,

@@ -31,12 +31,7 @@ const maxPasswd = 1 << 20
 // home returns the home of a user as /etc/passwd of a container has it, whose root is
 // root on the host; noHome if it has none.
 func home(root string, uid int) string {
-	at, err := find(root, "/etc/passwd", orFile)
-	if err != nil {
-		return noHome
-	}
-	defer at.Close()
-	f, err := at.openFile()
+	f, err := openFile(root, "/etc/passwd")
 	if err != nil {
 		return noHome
 	}

@@ -5,12 +5,7 @@ import "jailshim/jailctl/kernel"
 // linuxProgram reports whether a program in the container's root is for Linux. One that
 // can't be read is not.
 func linuxProgram(root, program string) bool {
-	at, err := find(root, program, orFile)
-	if err != nil {
-		return false
-	}
-	defer at.Close()
-	f, err := at.openFile()
+	f, err := openFile(root, program)
 	if err != nil {
 		return false
 	}

@@ -49,6 +49,16 @@ func (s *spot) openFile() (*os.File, error) {
 
 var errNoFile = errors.New("it is no regular file")
 
+// openFile opens a regular file of the container whose root is root for reading.
+func openFile(root, path string) (*os.File, error) {
+	at, err := find(root, path, orFile)
+	if err != nil {
+		return nil, err
+	}
+	defer at.Close()
+	return at.openFile()
+}
+
 // Close lets go of the place.
 func (s *spot) Close() { _ = s.dir.Close() }
 
