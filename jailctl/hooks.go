@@ -3,7 +3,6 @@ package jailctl
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"jailshim/internal/lazyjson"
 )
 
 // hookGrace is how long the output of a hook that has ended, or was killed, is
@@ -77,7 +78,7 @@ func (r *Runtime) runHooks(ctx context.Context, point string, jid int, hooks []s
 	if len(hooks) == 0 {
 		return nil
 	}
-	in, err := json.Marshal(state)
+	in, err := lazyjson.Marshal(state)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package jailctl
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"jailshim/internal/flock"
+	"jailshim/internal/lazyjson"
 )
 
 // Lock is held by the process that changes a container. It ends with the process
@@ -51,7 +51,7 @@ func (r *Runtime) sign(l *Lock) {
 	if err != nil {
 		return
 	}
-	if b, err := json.Marshal(self); err == nil {
+	if b, err := lazyjson.Marshal(self); err == nil {
 		_ = l.file.Truncate(0) // one that was killed has left a longer one, perhaps
 		_, _ = l.file.WriteAt(b, 0)
 	}
@@ -61,7 +61,7 @@ func (r *Runtime) sign(l *Lock) {
 func (s store) holder(name string) (ProcessID, bool) {
 	var id ProcessID
 	b, err := os.ReadFile(s.lockFile(name))
-	if err != nil || json.Unmarshal(b, &id) != nil {
+	if err != nil || lazyjson.Unmarshal(b, &id) != nil {
 		return id, false
 	}
 	return id, id.Pid != os.Getpid() && alive(id)

@@ -2,7 +2,6 @@ package jailctl
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 
 	"github.com/containerd/errdefs"
@@ -31,31 +29,6 @@ type NetworkState struct {
 	Lent       []netsetup.Moved     `json:",omitempty"` // interfaces of the host
 	Aliases    bool                 `json:",omitempty"` // its addresses are on an interface of the host
 }
-
-// plainNetworkState is how a NetworkState is in JSON.
-type plainNetworkState NetworkState
-
-// MarshalJSON and UnmarshalJSON keep the types that are in a NetworkState from the JSON
-// decoder, which works through all of them for the first State of a process, for containers
-// that have nothing of a network.
-func (n NetworkState) MarshalJSON() ([]byte, error) {
-	if reflect.ValueOf(n).IsZero() {
-		return []byte(nothing), nil
-	}
-	return json.Marshal(plainNetworkState(n))
-}
-
-// UnmarshalJSON reads what MarshalJSON wrote.
-func (n *NetworkState) UnmarshalJSON(b []byte) error {
-	if string(b) == nothing {
-		*n = NetworkState{}
-		return nil
-	}
-	return json.Unmarshal(b, (*plainNetworkState)(n))
-}
-
-// nothing is a NetworkState in JSON that is zero.
-const nothing = "{}"
 
 // maxPortsFile bounds what is read of nerdctl's record of ports.
 const maxPortsFile = 1 << 20

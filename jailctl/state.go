@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,6 +16,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"jailshim/internal/lazyjson"
 	"jailshim/internal/wholefile"
 	"jailshim/jailctl/kernel"
 )
@@ -94,7 +94,7 @@ func (k *Container) save() error {
 	k.saving.Lock()
 	defer k.saving.Unlock()
 	k.mu.Lock()
-	b, err := json.Marshal(&k.state)
+	b, err := lazyjson.Marshal(&k.state)
 	k.mu.Unlock()
 	if err != nil || bytes.Equal(b, k.saved) {
 		return err
@@ -137,7 +137,7 @@ func (s store) read(name string) (*State, error) {
 		return nil, err
 	}
 	st := new(State)
-	if err := json.Unmarshal(b, st); err != nil {
+	if err := lazyjson.Unmarshal(b, st); err != nil {
 		return nil, fmt.Errorf("state %s: %w", file, err)
 	}
 	if st.Version != stateVersion {

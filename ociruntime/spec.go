@@ -1,13 +1,14 @@
 package ociruntime
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"github.com/containerd/errdefs"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"jailshim/internal/lazyjson"
 )
 
 // readSpec reads a bundle's config.json. One that is not there, or can't be
@@ -23,7 +24,7 @@ func readSpec(bundle string) (*specs.Spec, error) {
 
 func parseSpec(path string, b []byte) (*specs.Spec, error) {
 	var s specs.Spec
-	if err := json.Unmarshal(b, &s); err != nil {
+	if err := lazyjson.Unmarshal(b, &s); err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", path, errdefs.ErrInvalidArgument, err)
 	}
 	return &s, nil

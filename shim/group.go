@@ -1,12 +1,13 @@
 package shim
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"jailshim/internal/lazyjson"
 )
 
 // groupAnnotations name the group of a container, the first that is set wins.
@@ -40,7 +41,7 @@ func bundleGroup(bundle, id string) (string, error) {
 	var spec struct {
 		Annotations map[string]string `json:"annotations"`
 	}
-	if err := json.Unmarshal(b, &spec); err != nil {
+	if err := lazyjson.Unmarshal(b, &spec); err != nil {
 		return "", fmt.Errorf("%s: %w", filepath.Join(bundle, "config.json"), err)
 	}
 	return Group(spec.Annotations, id), nil

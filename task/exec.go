@@ -2,7 +2,6 @@ package task
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 
 	"jailshim/driver"
 	"jailshim/internal/fault"
+	"jailshim/internal/lazyjson"
 	"jailshim/task/stdio"
 )
 
@@ -106,7 +106,7 @@ func processSpec(a *anypb.Any) (*specs.Process, error) {
 		return nil, fmt.Errorf("process spec has type %q: %w", a.TypeUrl, errdefs.ErrInvalidArgument)
 	}
 	var spec specs.Process
-	if err := json.Unmarshal(a.Value, &spec); err != nil {
+	if err := lazyjson.Unmarshal(a.Value, &spec); err != nil {
 		return nil, fmt.Errorf("process spec: %w: %w", errdefs.ErrInvalidArgument, err)
 	}
 	if len(spec.Args) == 0 {

@@ -1,7 +1,6 @@
 package task
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"jailshim/internal/lazyjson"
 	"jailshim/internal/wholefile"
 	"jailshim/options"
 )
@@ -54,7 +54,7 @@ func recordPath(stateDir, namespace, id string) string {
 // left, so it is not synced.
 func (r *record) write(stateDir string) error {
 	path := recordPath(stateDir, r.Namespace, r.ID)
-	b, err := json.Marshal(r)
+	b, err := lazyjson.Marshal(r)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func readRecord(stateDir, namespace, id string) (*record, error) {
 		return nil, err
 	}
 	var r record
-	if err := json.Unmarshal(b, &r); err != nil {
+	if err := lazyjson.Unmarshal(b, &r); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return &r, nil

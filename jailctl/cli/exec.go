@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -15,6 +14,7 @@ import (
 	"github.com/urfave/cli"
 
 	"jailshim/driver"
+	"jailshim/internal/lazyjson"
 	"jailshim/jailctl"
 	"jailshim/jailctl/plan"
 )
@@ -147,7 +147,7 @@ func execSpec(c *cli.Context, k *jailctl.Container) (*specs.Process, error) {
 			return nil, err
 		}
 		p := new(specs.Process)
-		if err := json.Unmarshal(b, p); err != nil {
+		if err := lazyjson.Unmarshal(b, p); err != nil {
 			return nil, fmt.Errorf("process %s: %w", path, err)
 		}
 		return p, nil

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/urfave/cli"
 
+	"jailshim/internal/lazyjson"
 	"jailshim/jailctl"
 )
 
@@ -66,9 +68,17 @@ func (p *Program) stateCommand() cli.Command {
 
 // print prints a value as JSON for people.
 func (p *Program) print(v any) error {
-	e := json.NewEncoder(p.Stdout)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
+	text, err := lazyjson.Marshal(v)
+	if err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, text, "", "  "); err != nil {
+		return err
+	}
+	out.WriteByte('\n')
+	_, err = out.WriteTo(p.Stdout)
+	return err
 }
 
 // formatFlag selects between a table for people and JSON.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -14,6 +13,8 @@ import (
 
 	"github.com/containerd/errdefs"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"jailshim/internal/lazyjson"
 )
 
 // Extra is what a config.json says in freebsd.jail and the Go type of the runtime
@@ -51,76 +52,34 @@ func Load(bundle string) (*specs.Spec, Extra, error) {
 // and otherwise skipped, as the runtime specification demands. Errors wrap
 // errdefs.ErrInvalidArgument.
 func Decode(b []byte) (*specs.Spec, Extra, error) {
-	var doc document
-	d := json.NewDecoder(bytes.NewReader(b))
-	if err := d.Decode(&doc); err != nil {
+	spec := new(specs.Spec)
+	if err := lazyjson.Unmarshal(b, spec); err != nil {
 		return nil, Extra{}, fmt.Errorf("%w: %w", errdefs.ErrInvalidArgument, err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, Extra{}, fmt.Errorf("data after the specification: %w", errdefs.ErrInvalidArgument)
-	}
-	spec, err := doc.open()
-	if err != nil {
-		return nil, Extra{}, err
 	}
 	if spec.FreeBSD == nil || spec.FreeBSD.Jail == nil {
 		return spec, Extra{}, nil
 	}
-	extra, err := decodeExtra(doc.FreeBSD)
+	extra, err := decodeExtra(b)
 	if err != nil {
 		return nil, Extra{}, err
 	}
 	return spec, extra, nil
 }
 
-// document is a specification whose parts that few have are not yet decoded. For the
-// first value of a type the JSON decoder works through all types that are in it, be they
-// in the text or not. Most processes read one specification, and that of all systems'
-// parts would take several times as long as the rest.
-type document struct {
-	specs.Spec
-	Hooks   json.RawMessage `json:"hooks"`
-	Linux   json.RawMessage `json:"linux"`
-	Solaris json.RawMessage `json:"solaris"`
-	Windows json.RawMessage `json:"windows"`
-	VM      json.RawMessage `json:"vm"`
-	ZOS     json.RawMessage `json:"zos"`
-	FreeBSD json.RawMessage `json:"freebsd"`
-}
-
-// open decodes the parts that are there.
-func (d *document) open() (*specs.Spec, error) {
-	spec := d.Spec
-	for _, part := range []struct {
-		name string
-		text json.RawMessage
-		to   any
-	}{
-		{"hooks", d.Hooks, &spec.Hooks}, {"linux", d.Linux, &spec.Linux}, {"solaris", d.Solaris, &spec.Solaris},
-		{"windows", d.Windows, &spec.Windows}, {"vm", d.VM, &spec.VM}, {"zos", d.ZOS, &spec.ZOS}, {"freebsd", d.FreeBSD, &spec.FreeBSD},
-	} {
-		if part.text == nil {
-			continue
-		}
-		if err := json.Unmarshal(part.text, part.to); err != nil {
-			return nil, fmt.Errorf("%s: %w: %w", part.name, errdefs.ErrInvalidArgument, err)
-		}
-	}
-	return &spec, nil
-}
-
 // decodeExtra reads what the Go type of the key freebsd could not hold.
-func decodeExtra(freebsd json.RawMessage) (Extra, error) {
+func decodeExtra(b []byte) (Extra, error) {
 	var raw struct {
-		Jail map[string]json.RawMessage `json:"jail"`
+		FreeBSD struct {
+			Jail map[string]json.RawMessage `json:"jail"`
+		} `json:"freebsd"`
 	}
-	if err := json.Unmarshal(freebsd, &raw); err != nil {
-		return Extra{}, fmt.Errorf("freebsd.jail: %w: %w", errdefs.ErrInvalidArgument, err)
+	if err := lazyjson.Unmarshal(b, &raw); err != nil {
+		return Extra{}, fmt.Errorf("%w: %w", errdefs.ErrInvalidArgument, err)
 	}
 	var e Extra
 	known := jsonNames(reflect.TypeFor[specs.FreeBSDJail]())
 	allowed := jsonNames(reflect.TypeFor[specs.FreeBSDJailAllow]())
-	for key, value := range raw.Jail {
+	for key, value := range raw.FreeBSD.Jail {
 		switch {
 		case strings.EqualFold(key, "allow"):
 			var allow map[string]json.RawMessage

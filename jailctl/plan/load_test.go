@@ -39,8 +39,8 @@ func TestDecode_Extra(t *testing.T) {
 	}
 }
 
-// What is decoded part by part is what encoding/json makes of the whole.
-func TestDecode_EveryPart_AsTheWhole(t *testing.T) {
+// What is decoded is what encoding/json makes of it.
+func TestDecode_EveryPart_AsEncodingJSON(t *testing.T) {
 	text := []byte(`{"ociVersion": "1.3.0", "hostname": "h", "domainname": "d", "annotations": {"a": "b"},
 		"process": {"user": {"uid": 1, "gid": 2}, "args": ["a"], "cwd": "/", "capabilities": {"bounding": ["CAP_NET_RAW"]}},
 		"root": {"path": "/r", "readonly": true}, "mounts": [{"destination": "/tmp", "type": "tmpfs"}],
@@ -94,7 +94,7 @@ func TestDecode_Errors(t *testing.T) {
 		`{"linux": {"cgroupsPath": 1}}`:             "linux",
 		string(jailJSON(`"allow": {"mount": "x"}`)): "mount",
 		`{`:        "",
-		`{} {}`:    "data after",
+		`{} {}`:    "after top-level",
 		``:         "",
 		`[]`:       "",
 		`{"a":1}x`: "",
