@@ -5,10 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-
-	bootapi "github.com/containerd/containerd/api/runtime/bootstrap/v1"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/anypb"
 )
 
 // maxBootstrap bounds what start reads from its standard input, in bytes; the
@@ -47,18 +43,12 @@ func readBootstrap(r io.Reader, id, namespace string) (*bootstrap, error) {
 }
 
 func parseBootstrap(in []byte, id, namespace string) (*bootstrap, error) {
-	var p bootapi.BootstrapParams
-	if err := proto.Unmarshal(in, &p); err == nil && p.InstanceID == id && p.Namespace == namespace {
-		return &bootstrap{
-			ttrpcAddress: p.ContainerdTtrpcAddress,
-			grpcAddress:  p.ContainerdGrpcAddress,
-			socketDir:    p.GetSocketDir(),
-			debug:        p.LogLevel <= bootapi.LogLevel_LOG_LEVEL_DEBUG,
-		}, nil
-	}
-	var options anypb.Any
-	if err := proto.Unmarshal(in, &options); err != nil {
+	b, forID, forNamespace, err := bootstrapParams(in)
+	if err != nil {
 		return nil, fmt.Errorf("bootstrap parameters: neither BootstrapParams of %q nor runtime options: %w", id, err)
+	}
+	if forID == id && forNamespace == namespace {
+		return b, nil
 	}
 	return &bootstrap{}, nil
 }

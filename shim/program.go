@@ -9,12 +9,10 @@ import (
 	"os"
 	"time"
 
-	"github.com/containerd/containerd/api/runtime/task/v2"
 	"github.com/containerd/containerd/api/types"
 	"github.com/containerd/ttrpc"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
-	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // Program is what a shim binary does beside speaking the protocol.
@@ -124,7 +122,12 @@ func (p *Program) info(ctx context.Context, stdin io.Reader, stdout io.Writer) e
 	if err != nil {
 		return err
 	}
-	return writeProto(stdout, info)
+	b, err := proto.Marshal(info)
+	if err != nil {
+		return err
+	}
+	_, err = stdout.Write(b)
+	return err
 }
 
 // delete answers containerd's delete: the server is gone or out of reach.
@@ -151,19 +154,7 @@ func (p *Program) delete(ctx context.Context, inv *invocation, stdout io.Writer)
 	if err != nil {
 		return err
 	}
-	return writeProto(stdout, &task.DeleteResponse{
-		Pid:        uint32(exit.Pid),
-		ExitStatus: uint32(exit.Status),
-		ExitedAt:   timestamppb.New(exit.At),
-	})
-}
-
-func writeProto(w io.Writer, m proto.Message) error {
-	b, err := proto.Marshal(m)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(b)
+	_, err = stdout.Write(exit.deleteResponse())
 	return err
 }
 
