@@ -76,6 +76,7 @@ func (r *Runtime) create(ctx context.Context, c *driver.CreateConfig, d *Detache
 		Bundle:      c.Bundle,
 		Jail:        r.jailName(c.ID),
 		Root:        root,
+		OwnRoot:     len(c.Rootfs) > 0,
 		Owner:       owner,
 		Boot:        boot,
 		Annotations: spec.Annotations,
@@ -98,6 +99,7 @@ func (r *Runtime) create(ctx context.Context, c *driver.CreateConfig, d *Detache
 	if err := k.save(); err != nil {
 		return nil, err
 	}
+	recorded := k.state
 	if err := fault.Point(fault.JailRecorded); err != nil {
 		return nil, err
 	}
@@ -115,7 +117,7 @@ func (r *Runtime) create(ctx context.Context, c *driver.CreateConfig, d *Detache
 		return nil, err
 	}
 	k.tellIgnored()
-	k.describe(len(c.Rootfs) > 0)
+	k.describe()
 	// The kernel would refuse it, too, but only after much that has to be undone.
 	if there, err := jailThere(k.state.Jail); err != nil {
 		return nil, errorf(k.state.Jail, "is it there? %w", err)
@@ -125,8 +127,12 @@ func (r *Runtime) create(ctx context.Context, c *driver.CreateConfig, d *Detache
 	if err := k.reserveNetwork(ctx); err != nil {
 		return nil, err
 	}
-	if err := k.save(); err != nil {
-		return nil, err
+	// Most plans add nothing to what a removal must know, and the rest of the state waits
+	// until all is made.
+	if !k.state.goesAs(&recorded) {
+		if err := k.save(); err != nil {
+			return nil, err
+		}
 	}
 	if err := k.build(ctx, c, d); err != nil {
 		return nil, fmt.Errorf("jail %s: %w", k.plan.Name, err)
@@ -191,9 +197,8 @@ func (r *Runtime) foreignMounts(name, root string) ([]kernel.FSID, error) {
 	return there, nil
 }
 
-// describe puts into the state what the plan is going to make on a root that was mounted
-// for the container alone, or not.
-func (k *Container) describe(mounted bool) {
+// describe puts into the state what the plan is going to make.
+func (k *Container) describe() {
 	p, st := k.plan, &k.state
 	st.Jail = p.Name
 	if p.Root.Readonly {
@@ -201,7 +206,7 @@ func (k *Container) describe(mounted bool) {
 		// start nothing could be mounted into it: so the jail gets a read-only
 		// view of the root, and its mounts lie on that.
 		st.Root = filepath.Join(realPath(k.rt.store.folder(k.name)), rootFolder)
-		if !mounted {
+		if !st.OwnRoot {
 			st.Mounts = nil // on the root itself there will be none
 		}
 		st.Mounts = append(st.Mounts, st.Root)

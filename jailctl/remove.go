@@ -154,6 +154,10 @@ func removeJails(ctx context.Context, st *State) (neighbours []string, err error
 			return nil, fmt.Errorf("remove jail %s: %w", st.Jail, err)
 		}
 	}
+	if st.OwnRoot && st.JID != 0 {
+		awaitGone(ctx, st.JID)
+		return nil, nil
+	}
 	// Also those that were removed before: by us, by an operator, by a shim
 	// that died right after.
 	dying, neighbours := jailsAt(st)

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +35,8 @@ type State struct {
 	Jail   string   // full name of the jail
 	Root   string   // the jail's root, without symbolic links
 	Mounts []string // folders: every mount on or below them is the container's
+	// OwnRoot tells that the root was mounted for the container, so that no other has it.
+	OwnRoot bool
 	// Others are mounts there that are not: the root of an OCI bundle is mounted
 	// by whoever made the bundle, who goes on using it. (Of containers that share a root
 	// each has the others' mounts, too: the last one removes them.)
@@ -104,6 +107,13 @@ func (k *Container) save() error {
 	}
 	k.saved = b
 	return nil
+}
+
+// goesAs reports whether a container of this state is removed in the same way as one of
+// another, of the same id, before anything that its hooks have done.
+func (st *State) goesAs(other *State) bool {
+	return st.Jail == other.Jail && st.Root == other.Root && slices.Equal(st.Mounts, other.Mounts) &&
+		slices.Equal(st.Others, other.Others) && st.Network.Owner == "" && other.Network.Owner == ""
 }
 
 // write replaces the state on disk. It is not synced: what it describes does not
