@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"github.com/containerd/errdefs"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -51,7 +52,7 @@ type Program struct {
 // and returns its exit status.
 func (p *Program) Run(ctx context.Context, args []string) int {
 	p.journal.stderr = p.Stderr
-	err := p.app(ctx).Run(args)
+	err := p.app(ctx, args).Run(args)
 	defer p.journal.close()
 	if err == nil {
 		return 0
@@ -82,8 +83,8 @@ func (e *exit) Error() string {
 
 func (e *exit) Unwrap() error { return e.cause }
 
-// app describes the command line.
-func (p *Program) app(ctx context.Context) *cli.App {
+// app describes the command line, as far as it takes to understand the arguments.
+func (p *Program) app(ctx context.Context, args []string) *cli.App {
 	app := cli.NewApp()
 	app.Name = name
 	app.Usage = "run OCI containers as FreeBSD jails"
@@ -102,11 +103,7 @@ func (p *Program) app(ctx context.Context) *cli.App {
 	}
 	app.Before = p.before
 	app.Action = p.noCommand
-	app.Commands = []cli.Command{
-		p.createCommand(ctx), p.deleteCommand(ctx), p.doctorCommand(ctx), p.eventsCommand(ctx), p.execCommand(ctx), p.featuresCommand(),
-		p.gcCommand(ctx), p.killCommand(ctx), p.listCommand(), p.netCommand(ctx), p.pauseCommand(ctx), p.psCommand(ctx),
-		p.resumeCommand(ctx), p.runCommand(ctx), p.specCommand(), p.startCommand(ctx), p.stateCommand(), p.updateCommand(ctx),
-	}
+	app.Commands = p.commands(ctx, args)
 	// The library would print a usage to stdout, and end the process for some
 	// errors.
 	usage := func(_ *cli.Context, err error, _ bool) error { return err }
@@ -116,6 +113,48 @@ func (p *Program) app(ctx context.Context) *cli.App {
 	}
 	app.ExitErrHandler = func(*cli.Context, error) {}
 	return app
+}
+
+// commands describes the commands whose names are among the arguments: to describe all of
+// them takes longer than to read the state of a container. If no name is there, somebody
+// wants to know of all.
+func (p *Program) commands(ctx context.Context, args []string) []cli.Command {
+	known := []struct {
+		name     string
+		describe func(context.Context) cli.Command
+	}{
+		{"create", p.createCommand},
+		{"delete", p.deleteCommand},
+		{"doctor", p.doctorCommand},
+		{"events", p.eventsCommand},
+		{"exec", p.execCommand},
+		{"features", p.featuresCommand},
+		{"gc", p.gcCommand},
+		{"kill", p.killCommand},
+		{"list", p.listCommand},
+		{"net", p.netCommand},
+		{"pause", p.pauseCommand},
+		{"ps", p.psCommand},
+		{"resume", p.resumeCommand},
+		{"run", p.runCommand},
+		{"spec", p.specCommand},
+		{"start", p.startCommand},
+		{"state", p.stateCommand},
+		{"update", p.updateCommand},
+	}
+	var all []cli.Command
+	for _, c := range known {
+		if slices.Contains(args, c.name) {
+			all = append(all, c.describe(ctx))
+		}
+	}
+	if len(all) > 0 {
+		return all
+	}
+	for _, c := range known {
+		all = append(all, c.describe(ctx))
+	}
+	return all
 }
 
 // before does what the global flags ask for.

@@ -397,10 +397,28 @@ func TestShimRuntimes_FindsNamespacesOnly(t *testing.T) {
 	}
 }
 
+// A command is described if its name is among the arguments, wherever, and all are if none is.
+func TestCommands_Described(t *testing.T) {
+	p := new(Program)
+	all := p.commands(t.Context(), []string{name, "--help"})
+	if len(all) != 18 {
+		t.Errorf("%d commands without a name among the arguments, want 18", len(all))
+	}
+	for _, c := range all {
+		got := p.commands(t.Context(), []string{name, "--root", "/r", c.Name, "id"})
+		if len(got) != 1 || got[0].Name != c.Name {
+			t.Errorf("%s: described are %d commands", c.Name, len(got))
+		}
+	}
+	if got := p.commands(t.Context(), []string{name, "--root", "state", "start", "kill"}); len(got) != 3 {
+		t.Errorf("a folder, a command and an id of commands' names: %d commands, want 3", len(got))
+	}
+}
+
 // actionOf runs a command line with another action in place of the command's.
 func actionOf(t *testing.T, p *Program, action func(*urfave.Context) error, args ...string) {
 	t.Helper()
-	app := p.app(t.Context())
+	app := p.app(t.Context(), args)
 	for i := range app.Commands {
 		if slices.Contains(args, app.Commands[i].Name) {
 			app.Commands[i].Action = action

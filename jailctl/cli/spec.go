@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +17,7 @@ import (
 
 const configFile = "config.json"
 
-func (p *Program) specCommand() cli.Command {
+func (p *Program) specCommand(context.Context) cli.Command {
 	return cli.Command{
 		Name:  "spec",
 		Usage: "print a specification to start from, or explain one",
@@ -96,7 +97,7 @@ func exampleSpec() *specs.Spec {
 	}
 }
 
-func (p *Program) featuresCommand() cli.Command {
+func (p *Program) featuresCommand(context.Context) cli.Command {
 	return cli.Command{
 		Name:  "features",
 		Usage: "print what the runtime can do",

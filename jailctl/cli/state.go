@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -47,7 +48,7 @@ func stateOf(k *jailctl.Container) containerState {
 	}
 }
 
-func (p *Program) stateCommand() cli.Command {
+func (p *Program) stateCommand(context.Context) cli.Command {
 	return cli.Command{
 		Name:      "state",
 		Usage:     "print the state of a container",
@@ -96,7 +97,7 @@ func asJSON(c *cli.Context) (bool, error) {
 	}
 }
 
-func (p *Program) listCommand() cli.Command {
+func (p *Program) listCommand(context.Context) cli.Command {
 	return cli.Command{
 		Name:  "list",
 		Usage: "list the containers below --root",
