@@ -52,3 +52,9 @@ func hasEnded(pid int) bool {
 
 // dup2 makes newfd a copy of oldfd.
 func dup2(oldfd, newfd int) error { return unix.Dup2(oldfd, newfd) }
+
+// trimProgram takes what was not used of the program out of the process's memory.
+func trimProgram() error {
+	_, err := kernel.TrimProgram()
+	return err
+}

@@ -78,3 +78,6 @@ func peek(idType, id, options int) (int, error) {
 
 // dup2 makes newfd a copy of oldfd. Not all Linux architectures have dup2(2).
 func dup2(oldfd, newfd int) error { return unix.Dup3(oldfd, newfd, 0) }
+
+// trimProgram does nothing: Linux maps pages of a program when they are used.
+func trimProgram() error { return nil }

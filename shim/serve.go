@@ -210,12 +210,29 @@ func dumpStacks() {
 }
 
 // tidier gives memory back to the system when calls have come and gone.
-type tidier struct{ timer *time.Timer }
+type tidier struct {
+	timer   *time.Timer
+	program sync.Once // was trimmed
+}
 
 // tidyAfter is how long after the last call memory is given back.
 const tidyAfter = time.Second
 
-func newTidier() *tidier { return &tidier{time.AfterFunc(tidyAfter, debug.FreeOSMemory)} }
+func newTidier() *tidier {
+	t := new(tidier)
+	t.timer = time.AfterFunc(tidyAfter, t.tidy)
+	return t
+}
+
+func (t *tidier) tidy() {
+	debug.FreeOSMemory()
+	// What is used of the program from then on is what a server needs.
+	t.program.Do(func() {
+		if err := trimProgram(); err != nil {
+			slog.Debug("memory of the program that is not used stays", KeyError, err)
+		}
+	})
+}
 
 func (t *tidier) intercept(ctx context.Context, u ttrpc.Unmarshaler, _ *ttrpc.UnaryServerInfo, m ttrpc.Method) (any, error) {
 	defer t.timer.Reset(tidyAfter)

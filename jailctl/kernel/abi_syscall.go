@@ -31,6 +31,7 @@ const (
 	sysNmount            = 378 // SYS_nmount, sys/sys/syscall.h:328
 	sysSigaction         = 416 // SYS_sigaction, sys/sys/syscall.h:365
 	sysJailAttach        = 436 // SYS_jail_attach, sys/sys/syscall.h:382
+	sysMmap              = 477 // SYS_mmap, sys/sys/syscall.h:419
 	sysCpusetSetid       = 485 // SYS_cpuset_setid, sys/sys/syscall.h:427
 	sysCpusetGetaffinity = 487 // SYS_cpuset_getaffinity, sys/sys/syscall.h:429
 	sysCpusetSetaffinity = 488 // SYS_cpuset_setaffinity, sys/sys/syscall.h:430

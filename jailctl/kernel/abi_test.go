@@ -58,6 +58,7 @@ func TestNumbers(t *testing.T) {
 		{"SYS_execve", sysExecve, 59},
 		{"SYS_umask", sysUmask, 60},
 		{"SYS_minherit", sysMinherit, 250},
+		{"SYS_mmap", sysMmap, 477},
 		{"INHERIT_COPY", inheritCopy, 1},
 		{"INHERIT_NONE", inheritNone, 2},
 		{"SYS_sigprocmask", sysSigprocmask, 340},

@@ -40,6 +40,8 @@ var stages = map[string]func() error{
 	"long":        stageLong,
 	"cpus":        stageCPUs,
 	"terminal":    stageTerminal,
+	"trim":        stageTrim,
+	"replaced":    stageReplaced,
 }
 
 func TestMain(m *testing.M) {

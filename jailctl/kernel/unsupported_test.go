@@ -60,6 +60,7 @@ func TestOtherSystems_Unsupported(t *testing.T) {
 		"Osreldate":      second(Osreldate()),
 		"BootTime":       second(BootTime()),
 		"BootID":         second(BootID()),
+		"TrimProgram":    second(TrimProgram()),
 	}
 	master, _, err := OpenPTY()
 	if calls["OpenPTY"] = err; master != nil {

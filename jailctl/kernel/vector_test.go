@@ -17,13 +17,14 @@ const (
 	vectorKilled    = "kern.proc.pid-oomkilled-zombie"
 	vectorUsage     = "rctl-get_racct"
 	vectorPTY       = "pty-TIOCGPTN"
+	vectorMappings  = "kern.proc.vmmap"
 
 	// fileParams is a list, without bytes.
 	fileParams = "security.jail.param.txt"
 )
 
 var vectors = []string{
-	vectorDevRule, vectorMounts, vectorIPv4, vectorProcesses, vectorJailed, vectorKilled, vectorUsage, vectorPTY,
+	vectorDevRule, vectorMounts, vectorIPv4, vectorProcesses, vectorJailed, vectorKilled, vectorUsage, vectorPTY, vectorMappings,
 }
 
 // A vector that nobody reads, or one that went missing, must not pass as tested.
