@@ -25,7 +25,8 @@ const (
 	// drainTimeout bounds the end of the server: calls under way and events.
 	drainTimeout = 10 * time.Second
 
-	// Numbers for a process that mostly sleeps and should stay small.
+	// Numbers for a process that mostly sleeps and should stay small. Until it sleeps for the
+	// first time, which most containers do not live to see, memory is not collected as often.
 	gcPercent = 40
 	maxProcs  = 2
 )
@@ -56,7 +57,6 @@ func (p *Program) serveOn(ctx context.Context, inv *invocation, listener *net.Un
 		return err
 	}
 	runtime.GOMAXPROCS(maxProcs)
-	debug.SetGCPercent(gcPercent)
 	if err := becomeSubreaper(); err != nil {
 		return fmt.Errorf("become subreaper: %w", err)
 	}
@@ -211,8 +211,8 @@ func dumpStacks() {
 
 // tidier gives memory back to the system when calls have come and gone.
 type tidier struct {
-	timer   *time.Timer
-	program sync.Once // was trimmed
+	timer *time.Timer
+	first sync.Once
 }
 
 // tidyAfter is how long after the last call memory is given back.
@@ -225,13 +225,14 @@ func newTidier() *tidier {
 }
 
 func (t *tidier) tidy() {
-	debug.FreeOSMemory()
-	// What is used of the program from then on is what a server needs.
-	t.program.Do(func() {
+	t.first.Do(func() {
+		debug.SetGCPercent(gcPercent)
+		// What is used of the program from now on is what a server needs.
 		if err := trimProgram(); err != nil {
 			slog.Debug("memory of the program that is not used stays", KeyError, err)
 		}
 	})
+	debug.FreeOSMemory()
 }
 
 func (t *tidier) intercept(ctx context.Context, u ttrpc.Unmarshaler, _ *ttrpc.UnaryServerInfo, m ttrpc.Method) (any, error) {

@@ -1,8 +1,11 @@
 package stage
 
 import (
+	"errors"
 	"fmt"
 	"os"
+
+	"golang.org/x/sys/unix"
 
 	"jailshim/jailctl/kernel"
 )
@@ -125,14 +128,19 @@ func (c *Config) files(null *os.File) []int {
 	return fds
 }
 
-// null opens /dev/null if a stream is missing.
+// null opens /dev/null if a stream is missing. Package os would set it up to be waited for,
+// and wake a thread for it, which takes as long as to fork.
 func (c *Config) null() (*os.File, error) {
 	if c.Stdin != nil && c.Stdout != nil && c.Stderr != nil {
 		return nil, nil
 	}
-	f, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
-	if err != nil {
-		return nil, fmt.Errorf("streams of the first stage: %w", err)
+	for {
+		fd, err := unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0)
+		switch {
+		case err == nil:
+			return os.NewFile(uintptr(fd), os.DevNull), nil
+		case !errors.Is(err, unix.EINTR):
+			return nil, fmt.Errorf("streams of the first stage: %s: %w", os.DevNull, err)
+		}
 	}
-	return f, nil
 }
