@@ -57,6 +57,9 @@ func (w *fieldWalk) walk(v reflect.Value, path, shown string) error {
 		return w.walk(v.Elem(), path, shown)
 	case reflect.Struct:
 		for i := range v.NumField() {
+			if !isSet(v.Field(i)) {
+				continue // as most are; to name them takes longest
+			}
 			name := jsonName(v.Type().Field(i))
 			if err := w.walk(v.Field(i), join(path, name), join(shown, name)); err != nil {
 				return err
