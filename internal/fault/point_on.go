@@ -13,9 +13,11 @@ import (
 // Point obeys the line "NAME=error", "NAME=kill" or "NAME=panic" of the file that
 // the environment variable JAILSHIM_FAULTS names: it returns an error, kills this
 // process with SIGKILL, or panics. The file is read at every call, so that a test
-// can change it while the shim runs; no file means no fault.
+// can change it while the shim runs; no file means no fault. One process is killed: the
+// file goes before it, because who cleans up after it passes some of the same points.
 func Point(name string) error {
-	f, err := os.Open(os.Getenv("JAILSHIM_FAULTS"))
+	path := os.Getenv("JAILSHIM_FAULTS")
+	f, err := os.Open(path)
 	if err != nil {
 		return nil
 	}
@@ -31,6 +33,9 @@ func Point(name string) error {
 		case "panic":
 			panic("fault injected at " + name)
 		case "kill":
+			if err := os.Remove(path); err != nil {
+				return err
+			}
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
 		}
