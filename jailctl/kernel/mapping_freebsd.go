@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TrimProgram takes out of the process's memory what it has not used of its program, and
-// returns by how many bytes of it that were there the process was smaller for a moment.
+// TrimProgram takes the program out of the process's memory, so that only what is used of
+// it from then on is there. It returns how many bytes of it were resident.
 //
 // To execute a program, the kernel maps all pages of its file that are in memory, be they
 // used or not: each counts as resident, and costs the kernel an entry in the process's page

@@ -58,7 +58,7 @@ func (w *fieldWalk) walk(v reflect.Value, path, shown string) error {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			if !isSet(v.Field(i)) {
-				continue // as most are; to name them takes longest
+				continue // most are not, and to name them takes longest
 			}
 			name := jsonName(v.Type().Field(i))
 			if err := w.walk(v.Field(i), join(path, name), join(shown, name)); err != nil {
