@@ -185,7 +185,7 @@ func find(fields []field, name string) *field {
 		switch f := &fields[i]; {
 		case f.name == name:
 			return f
-		case found == nil && len(f.name) == len(name) && strings.EqualFold(f.name, name):
+		case found == nil && strings.EqualFold(f.name, name):
 			found = f
 		}
 	}
