@@ -4,8 +4,8 @@
 // For the first value of a type, encoding/json works through all types that are in it, be
 // they in the text or not. To read a container's specification, that takes ten times as
 // many instructions as the rest. Here a struct is looked at when a value of it is there, and
-// of its fields those that have a value. All else is left to encoding/json: values that are
-// no structs, and structs that have embedded ones or other options in their tags than
+// of its fields those that have a value. All else is left to encoding/json: most values that
+// are no structs, and structs that have embedded ones or other options in their tags than
 // omitempty.
 package lazyjson
 
@@ -16,6 +16,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"time"
 )
 
 // field is a field of a struct, as it is in JSON.
@@ -113,6 +114,8 @@ var ways = []reflect.Type{
 	reflect.TypeFor[json.Unmarshaler](), reflect.TypeFor[json.Marshaler](),
 	reflect.TypeFor[encoding.TextUnmarshaler](), reflect.TypeFor[encoding.TextMarshaler](),
 }
+
+var timeType = reflect.TypeFor[time.Time]()
 
 // at says in which field or element an error is.
 func at(where any, err error) error { return fmt.Errorf("%v: %w", where, err) }

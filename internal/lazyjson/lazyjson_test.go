@@ -26,6 +26,9 @@ type sample struct {
 	Far     []*inner `json:"far,omitempty"`
 	Nothing []inner  `json:"nothing,omitempty"`
 	Map     map[string]inner
+	Strings map[string]string
+	Number  *uint32
+	Null2   map[string]string
 	Array   [2]int32
 	Raw     json.RawMessage `json:"raw,omitempty"`
 	At      time.Time
@@ -61,7 +64,7 @@ func full() *sample {
 	i := inner{A: "<é>", B: &n, C: []string{"x", ""}, D: true}
 	return &sample{
 		Name: "a\"b", Plain: -1, Inner: i, Pointer: &i, List: []inner{i, {}}, Nested: [][]inner{{i}, nil}, Far: []*inner{&i, nil},
-		Map: map[string]inner{"k": i}, Array: [2]int32{1, -2}, Raw: json.RawMessage(`{"r":[1]}`),
+		Map: map[string]inner{"k": i}, Strings: map[string]string{"b": "x", "a\"": "<", "": "é"}, Number: &n, Array: [2]int32{1, -2}, Raw: json.RawMessage(`{"r":[1]}`),
 		At: time.Unix(1700000000, 5).UTC(), Address: netip.MustParseAddr("::1"), Any: "x", Words: [][]string{{"<", "y"}, {}, nil}, Not: 3, hidden: 4, Mixed: mixed{i, &i}, Text: text{F: 5},
 	}
 }
@@ -86,7 +89,8 @@ func TestUnmarshal_AsEncodingJSON(t *testing.T) {
 	for _, text := range []string{
 		string(text), `{}`, `null`, ` {"NAME": "x", "name": "y", "Name": "z"} `, `{"unknown": {"a": [1, {}]}, "plain": 2}`,
 		`{"inner": null, "list": [null, {"a": "x"}], "pointer": {"A": "x", "b": null}, "far": [], "Nested": [null, []]}`,
-		`{"plain": null, "Map": null, "At": null, "list": null}`,
+		`{"plain": null, "Map": null, "At": null, "list": null, "Number": null, "Any": null, "raw": null, "Words": null, "Name": null}`,
+		`{"Strings": {"c": "\u00e9", "b": null, "d" : "y" }, "Number": 7, "Null2": {}}`, `{"Strings": null, "Null2": {"x": "y"}}`,
 	} {
 		want, got := full(), full()
 		want.List, got.List = []inner{}, []inner{}
@@ -111,6 +115,10 @@ func TestUnmarshal_Errors(t *testing.T) {
 		`{"unknown": }`:               "",
 		`{"plain": 1 "Name": "x"}`:    "",
 		`{"Map": {"k": {"a": true}}}`: "Map",
+		`{"Strings": {"k": 1}}`:       "Strings: k",
+		`{"Strings": ["k"]}`:          "Strings",
+		`{"At": 1}`:                   "At",
+		`{"At": "noon"}`:              "At",
 	} {
 		if err := Unmarshal([]byte(text), new(sample)); err == nil || !strings.Contains(err.Error(), word) {
 			t.Errorf("%s: got error %v, want %q in it", text, err, word)

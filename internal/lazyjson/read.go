@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -195,8 +196,19 @@ func find(fields []field, name string) *field {
 // readOther reads a value that is left to encoding/json, but for those that it would take
 // longest to come to.
 func readOther(text []byte, to reflect.Value) error {
+	if to.Type() == timeType {
+		return to.Addr().Interface().(*time.Time).UnmarshalJSON(text)
+	}
 	if !speaksJSON(to.Type()) {
 		switch to.Kind() {
+		case reflect.Map, reflect.Pointer, reflect.Slice, reflect.Interface:
+			if text[0] == null[0] {
+				to.SetZero()
+				return nil
+			}
+			if m, ok := to.Addr().Interface().(*map[string]string); ok && text[0] == '{' {
+				return readStrings(text, m)
+			}
 		case reflect.String:
 			if isPlain(text) {
 				to.SetString(string(text[1 : len(text)-1]))
@@ -220,6 +232,28 @@ func readOther(text []byte, to reflect.Value) error {
 		}
 	}
 	return json.Unmarshal(text, to.Addr().Interface())
+}
+
+// readStrings reads an object, and adds its members to a map.
+func readStrings(text []byte, m *map[string]string) error {
+	if *m == nil {
+		*m = make(map[string]string)
+	}
+	r := reader{text: text, pos: 1}
+	for !r.take('}') {
+		key, err := plainString(r.value())
+		if err != nil {
+			return err
+		}
+		r.take(':')
+		value := ""
+		if err := readOther(r.value(), reflect.ValueOf(&value).Elem()); err != nil {
+			return at(key, err)
+		}
+		(*m)[key] = value
+		r.take(',')
+	}
+	return nil
 }
 
 // isPlain reports whether a value is a string that is what is between its quotes.

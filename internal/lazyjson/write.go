@@ -2,8 +2,11 @@ package lazyjson
 
 import (
 	"encoding/json"
+	"maps"
 	"reflect"
+	"slices"
 	"strconv"
+	"time"
 	"unicode/utf8"
 )
 
@@ -70,8 +73,19 @@ func writeList(b []byte, v reflect.Value) ([]byte, error) {
 // writeOther writes a value that is left to encoding/json, but for those that it would take
 // longest to come to.
 func writeOther(b []byte, v reflect.Value) ([]byte, error) {
+	if v.Type() == timeType {
+		text, err := v.Interface().(time.Time).MarshalJSON()
+		return append(b, text...), err
+	}
 	if !speaksJSON(v.Type()) {
 		switch v.Kind() {
+		case reflect.Map, reflect.Pointer, reflect.Slice, reflect.Interface:
+			if v.IsNil() {
+				return append(b, null...), nil
+			}
+			if m, ok := v.Interface().(map[string]string); ok {
+				return writeStrings(b, m)
+			}
 		case reflect.String:
 			if s := v.String(); staysAsItIs(s) {
 				return append(append(append(b, '"'), s...), '"'), nil
@@ -86,6 +100,25 @@ func writeOther(b []byte, v reflect.Value) ([]byte, error) {
 	}
 	text, err := json.Marshal(v.Interface())
 	return append(b, text...), err
+}
+
+// writeStrings writes a map, by its keys.
+func writeStrings(b []byte, m map[string]string) ([]byte, error) {
+	b = append(b, '{')
+	for i, key := range slices.Sorted(maps.Keys(m)) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		var err error
+		if b, err = writeOther(b, reflect.ValueOf(key)); err != nil {
+			return nil, err
+		}
+		b = append(b, ':')
+		if b, err = writeOther(b, reflect.ValueOf(m[key])); err != nil {
+			return nil, at(key, err)
+		}
+	}
+	return append(b, '}'), nil
 }
 
 // staysAsItIs reports whether nothing of a string is written in another way.
