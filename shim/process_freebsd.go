@@ -37,17 +37,11 @@ func zombies() []int {
 	return out
 }
 
-// isChild returns nil if pid is a child, ended or not, else an error wrapping
-// ECHILD.
-func isChild(pid int) error {
-	_, err := kernel.WaitPid(pid, true)
-	return err
-}
-
-// hasEnded reports whether the child pid has ended and was not reaped.
-func hasEnded(pid int) bool {
+// peekChild reports whether the child pid has ended, without reaping it. What is no child
+// is an error wrapping ECHILD.
+func peekChild(pid int) (ended bool, err error) {
 	z, err := kernel.WaitPid(pid, true)
-	return err == nil && z.Pid == pid
+	return err == nil && z.Pid == pid, err
 }
 
 // dup2 makes newfd a copy of oldfd.

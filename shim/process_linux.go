@@ -43,16 +43,11 @@ func zombies() []int {
 	return out
 }
 
-// isChild returns nil if pid is a child, ended or not, else ECHILD.
-func isChild(pid int) error {
-	_, err := peek(unix.P_PID, pid, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT)
-	return err
-}
-
-// hasEnded reports whether the child pid has ended and was not reaped.
-func hasEnded(pid int) bool {
+// peekChild reports whether the child pid has ended, without reaping it. What is no child
+// is an error wrapping ECHILD.
+func peekChild(pid int) (ended bool, err error) {
 	got, err := peek(unix.P_PID, pid, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT)
-	return err == nil && got == pid
+	return err == nil && got == pid, err
 }
 
 // siginfoChild is the siginfo_t of SIGCHLD, as far as it is needed; 128 bytes

@@ -13,9 +13,7 @@ func peekZombie() (int, error) { return 0, errUnsupported }
 
 func zombies() []int { return nil }
 
-func isChild(int) error { return errUnsupported }
-
-func hasEnded(int) bool { return false }
+func peekChild(int) (ended bool, err error) { return false, errUnsupported }
 
 func dup2(int, int) error { return errUnsupported }
 

@@ -43,6 +43,7 @@ type Reaper struct {
 	watched map[int]func(status int, at time.Time)
 	owned   map[int]struct{} // started through Start, not yet waited for
 	holds   int
+	held    bool              // orphans wait for the end of the last hold
 	orphans map[int]time.Time // unclaimed zombies, and when each was first seen
 	looked  time.Time         // when they were last looked for
 }
@@ -120,8 +121,11 @@ func (r *Reaper) Hold() (release func()) {
 	return sync.OnceFunc(func() {
 		r.mu.Lock()
 		r.holds--
+		waited := r.holds == 0 && r.held
 		r.mu.Unlock()
-		r.wake()
+		if waited {
+			r.wake()
+		}
 	})
 }
 
@@ -135,11 +139,14 @@ func (r *Reaper) Watch(pid int, fn func(status int, at time.Time)) error {
 	if _, ok := r.watched[pid]; ok {
 		return fmt.Errorf("process %d: watched already", pid)
 	}
-	if err := isChild(pid); err != nil {
+	ended, err := peekChild(pid)
+	if err != nil {
 		return fmt.Errorf("process %d: %w", pid, err)
 	}
 	r.watched[pid] = fn
-	r.wake()
+	if ended {
+		r.wake() // its signal may have come before
+	}
 	return nil
 }
 
@@ -299,7 +306,7 @@ func (r *Reaper) reapOrphans() time.Duration {
 	}
 	r.looked = now
 	r.findOrphans(head, now)
-	if r.holds > 0 {
+	if r.held = r.holds > 0; r.held {
 		return 0 // the end of the last Hold wakes us
 	}
 	var again time.Duration
@@ -335,6 +342,12 @@ func (r *Reaper) findOrphans(head int, now time.Time) {
 		}
 		r.orphans[pid] = seen
 	}
+}
+
+// hasEnded reports whether the child pid has ended and was not reaped.
+func hasEnded(pid int) bool {
+	ended, err := peekChild(pid)
+	return err == nil && ended
 }
 
 // wait4 reaps pid if it has ended, without blocking.

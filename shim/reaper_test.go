@@ -266,7 +266,10 @@ func awaitZombie(t *testing.T, pid int) {
 
 func awaitGone(t *testing.T, pid int) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("process %d to be reaped", pid), func() bool { return isChild(pid) != nil })
+	eventually(t, fmt.Sprintf("process %d to be reaped", pid), func() bool {
+		_, err := peekChild(pid)
+		return err != nil
+	})
 }
 
 func eventually(t *testing.T, what string, ok func() bool) {
