@@ -25,10 +25,8 @@ const (
 	// drainTimeout bounds the end of the server: calls under way and events.
 	drainTimeout = 10 * time.Second
 
-	// Numbers for a process that mostly sleeps and should stay small. Until it sleeps for the
-	// first time, which most containers do not live to see, memory is not collected as often.
-	gcPercent = 40
-	maxProcs  = 2
+	// maxProcs is for a process that mostly sleeps and should stay small.
+	maxProcs = 2
 )
 
 // serve is the server: it answers on the inherited socket until Shutdown.
@@ -226,7 +224,6 @@ func newTidier() *tidier {
 
 func (t *tidier) tidy() {
 	t.first.Do(func() {
-		debug.SetGCPercent(gcPercent)
 		// What is used of the program from now on is what a server needs.
 		if err := trimProgram(); err != nil {
 			slog.Debug("memory of the program that is not used stays", KeyError, err)
