@@ -94,6 +94,10 @@ type Runtime interface {
 	// for what is already gone.
 	Remove(ctx context.Context, id, bundle string) error
 
+	// Pid returns the pid that the init of a container has, or had, which a dead shim
+	// has left; 0 if that is not known.
+	Pid(id, bundle string) int
+
 	// Info describes the runtime for containerd's introspection: the name and
 	// version of what runs the containers, and its features, nil if it has
 	// none to tell.

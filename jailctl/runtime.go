@@ -111,6 +111,15 @@ func (r *Runtime) Remove(ctx context.Context, id, bundle string) error {
 	return r.remove(ctx, name, st, nil)
 }
 
+// Pid implements driver.Runtime.
+func (r *Runtime) Pid(id, _ string) int {
+	st, err := r.store.read(r.name(id))
+	if err != nil {
+		return 0
+	}
+	return st.Init.Pid
+}
+
 // bundleRoot is the folder of a bundle that holds the root when the shim mounts
 // it.
 const bundleRoot = "rootfs"

@@ -36,6 +36,9 @@ func TestStore_WriteRead_Same(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
+	if pid := New(Config{Root: string(s), Namespace: "default"}).Pid("web", ""); pid != want.Init.Pid {
+		t.Errorf("pid %d, want %d", pid, want.Init.Pid)
+	}
 	names, err := s.names()
 	if err != nil || !reflect.DeepEqual(names, []string{"default-web"}) {
 		t.Errorf("names: got %v, %v", names, err)
@@ -55,6 +58,9 @@ func TestStore_WriteRead_Same(t *testing.T) {
 		if err := s.remove("default-web"); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if pid := New(Config{Root: string(s), Namespace: "default"}).Pid("web", ""); pid != 0 {
+		t.Errorf("pid %d of a container that is gone", pid)
 	}
 	if _, err := os.Stat(s.folder("default-web")); !os.IsNotExist(err) {
 		t.Errorf("the folder is still there: %v", err)

@@ -142,6 +142,20 @@ func TestNew_MissingCommand_NamesItAndTheOption(t *testing.T) {
 	}
 }
 
+func TestPid_IsTheBundles(t *testing.T) {
+	bundle := t.TempDir()
+	r := new(Runtime)
+	if pid := r.Pid("x", bundle); pid != 0 {
+		t.Errorf("pid %d of nothing", pid)
+	}
+	if err := os.WriteFile(filepath.Join(bundle, pidFile), []byte("42"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if pid := r.Pid("x", bundle); pid != 42 {
+		t.Errorf("pid %d, want 42", pid)
+	}
+}
+
 // good is a spec that can be run.
 const good = `{"root":{"path":"rootfs"},"process":{"args":["true"],"cwd":"/"}}`
 

@@ -173,6 +173,15 @@ func (k *container) create(ctx context.Context, c *driver.CreateConfig) (_ drive
 	return p, nil
 }
 
+// Pid implements driver.Runtime. The bundle tells; without it, nobody.
+func (r *Runtime) Pid(_, bundle string) int {
+	pid, err := runc.ReadPidFile(filepath.Join(bundle, pidFile))
+	if err != nil {
+		return 0
+	}
+	return pid
+}
+
 // Remove implements driver.Runtime.
 func (r *Runtime) Remove(ctx context.Context, id, bundle string) error {
 	// Without the bundle there is no spec, and no cgroup to look for.

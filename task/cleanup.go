@@ -67,14 +67,17 @@ func (k *Cleanup) Run(ctx context.Context) (pid, status int, at time.Time, err e
 	if rec.Exit != nil {
 		status, at = rec.Exit.Status, rec.Exit.At
 	}
+	if rt, err := k.NewRuntime(rec.Namespace, rec.Options); err == nil {
+		pid = rt.Pid(rec.ID, rec.Bundle)
+	}
 	dead, known, err := k.askShim(ctx, rec.Shim)
 	if dead {
-		return rec.Pid, status, at, k.removeGroup(ctx, rec.Shim)
+		return pid, status, at, k.removeGroup(ctx, rec.Shim)
 	}
 	if err == nil && !known {
 		err = k.removeUnknown(ctx, rec)
 	}
-	return rec.Pid, status, at, err
+	return pid, status, at, err
 }
 
 // removeUnknown removes one container that the shim which answers does not know:

@@ -70,10 +70,6 @@ func (s *Service) create(ctx context.Context, r *taskapi.CreateTaskRequest) (_ i
 	if err := c.make(work, rt, r, &back); err != nil {
 		return 0, err
 	}
-	rec.Pid = c.init.pid
-	if err := rec.write(s.StateDir); err != nil {
-		return 0, err
-	}
 	if err := ctx.Err(); err != nil {
 		return 0, fmt.Errorf("the client went away: %w", err)
 	}
@@ -120,8 +116,7 @@ func (s *Service) newContainer(r *taskapi.CreateTaskRequest, rec *record, config
 		execs:  make(map[string]*process),
 	}
 	c.saveExit = func(x exit) {
-		rec.Exit = &x
-		if err := rec.write(s.StateDir); err != nil {
+		if err := rec.writeExit(s.StateDir, exit{x.Status, x.At.UTC()}); err != nil {
 			c.log.Error("exit can't be recorded", "error", err)
 		}
 	}

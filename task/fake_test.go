@@ -195,7 +195,7 @@ func (w *world) Wait(c *exec.Cmd) error  { return c.Wait() }
 type fakeRuntime struct{ w *world }
 
 func (r fakeRuntime) Create(_ context.Context, c *driver.CreateConfig) (driver.Container, error) {
-	k := &fakeContainer{w: r.w, pid: r.w.pid(), oom: c.OOM}
+	k := &fakeContainer{w: r.w, id: c.ID, pid: r.w.pid(), oom: c.OOM}
 	r.w.mu.Lock()
 	r.w.made = append(r.w.made, k)
 	r.w.mu.Unlock()
@@ -207,10 +207,22 @@ func (r fakeRuntime) Create(_ context.Context, c *driver.CreateConfig) (driver.C
 
 func (r fakeRuntime) Remove(context.Context, string, string) error { return r.w.verb("Remove", 0) }
 
+func (r fakeRuntime) Pid(id, _ string) int {
+	r.w.mu.Lock()
+	defer r.w.mu.Unlock()
+	for _, k := range r.w.made {
+		if k.id == id {
+			return k.pid
+		}
+	}
+	return 0
+}
+
 func (r fakeRuntime) Info(context.Context) (driver.Info, error) { return driver.Info{}, nil }
 
 type fakeContainer struct {
 	w   *world
+	id  string
 	pid int
 	oom func()
 }

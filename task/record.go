@@ -1,6 +1,7 @@
 package task
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,8 +24,7 @@ type record struct {
 	Bundle    string          `json:"bundle"`
 	Shim      string          `json:"shim"` // name of the shim that serves it
 	Options   options.Options `json:"options"`
-	Pid       int             `json:"pid,omitempty"`
-	Exit      *exit           `json:"exit,omitempty"` // of the init, once it was seen
+	Exit      *exit           `json:"exit,omitempty"` // of the init, once it was seen; see writeExit
 }
 
 // exit is how a process ended.
@@ -58,10 +58,24 @@ func (r *record) write(stateDir string) error {
 	if err != nil {
 		return err
 	}
+	b = append(b, '\n')
+	err = wholefile.Write(path, b, 0o600)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
 	return wholefile.Write(path, b, 0o600)
+}
+
+// writeExit adds the exit of the init to the record on disk, as a line of its own.
+func (r *record) writeExit(stateDir string, x exit) error {
+	b, err := lazyjson.Marshal(&x)
+	if err != nil {
+		return err
+	}
+	return wholefile.Append(recordPath(stateDir, r.Namespace, r.ID), append(b, '\n'))
 }
 
 // remove deletes the record. One that is gone is not an error.
@@ -77,8 +91,16 @@ func readRecord(stateDir, namespace, id string) (*record, error) {
 		return nil, err
 	}
 	var r record
-	if err := lazyjson.Unmarshal(b, &r); err != nil {
+	line, rest, _ := bytes.Cut(b, []byte{'\n'})
+	if err := lazyjson.Unmarshal(line, &r); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	// The exit that is not there as a whole is not known.
+	if line, _, ok := bytes.Cut(rest, []byte{'\n'}); ok {
+		r.Exit = new(exit)
+		if err := lazyjson.Unmarshal(line, r.Exit); err != nil {
+			return nil, fmt.Errorf("%s: exit: %w", path, err)
+		}
 	}
 	return &r, nil
 }

@@ -30,6 +30,21 @@ func Write(path string, contents []byte, mode os.FileMode) error {
 	return nil
 }
 
+// Append adds to the file at path, which must be there. It is one write(2), so that a
+// reader sees all of it or nothing, unless there is no room for it. Errors wrap an
+// [*os.PathError].
+func Append(path string, contents []byte) error {
+	var fd int
+	err := retry(func() (err error) {
+		fd, err = unix.Open(path, unix.O_WRONLY|unix.O_APPEND|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	return fill(fd, path, contents)
+}
+
 func write(path string, contents []byte, mode os.FileMode) error {
 	fd, err := create(path, mode)
 	if errors.Is(err, unix.EEXIST) {
@@ -43,6 +58,11 @@ func write(path string, contents []byte, mode os.FileMode) error {
 	if err != nil {
 		return &os.PathError{Op: "open", Path: path, Err: err}
 	}
+	return fill(fd, path, contents)
+}
+
+// fill writes to a file, and closes it.
+func fill(fd int, path string, contents []byte) (err error) {
 	for err == nil && len(contents) > 0 {
 		err = retry(func() error {
 			n, err := unix.Write(fd, contents)

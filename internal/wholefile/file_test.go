@@ -137,3 +137,24 @@ func TestRemove(t *testing.T) {
 		}
 	}
 }
+
+func TestAppend(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "f")
+	if err := Append(path, []byte("x")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("no file: got %v, want one wrapping fs.ErrNotExist", err)
+	}
+	if err := errors.Join(Write(path, []byte("a\n"), 0o600), Append(path, []byte("b\n")), Append(path, []byte("c\n"))); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != "a\nb\nc\n" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := Append(link, []byte("x")); err == nil {
+		t.Error("a link was followed")
+	}
+}
