@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -69,21 +70,32 @@ func TestCopier_EverythingButWhatSomebodyServes(t *testing.T) {
 
 func copyFolder(t *testing.T, from, to string) {
 	t.Helper()
-	c := copier{names: make(map[fileID]string)}
-	var err error
-	if c.from, err = os.OpenRoot(from); err != nil {
-		t.Fatal(err)
-	}
-	defer c.from.Close()
-	if c.to, err = os.OpenRoot(to); err != nil {
-		t.Fatal(err)
-	}
-	defer c.to.Close()
-	list, err := c.from.Open(".")
+	list, err := os.Open(from)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.folder(".", list); err != nil {
+	defer list.Close()
+	d := mustOpen(t, to)
+	c := copier{to: d, names: make(map[fileID]string)}
+	if err := c.folder(list, d, "."); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// links returns how many names a file has.
+func links(fi fs.FileInfo) uint64 {
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 1
+	}
+	return uint64(st.Nlink) //nolint:unconvert // of another size on other systems
+}
+
+// owner returns the user and the group that a file has; -1 is not known.
+func owner(fi fs.FileInfo) (uid, gid int) {
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	if !ok {
+		return -1, -1
+	}
+	return int(st.Uid), int(st.Gid)
 }

@@ -8,9 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
-	"github.com/containerd/errdefs"
 	"golang.org/x/sys/unix"
 
 	"jailshim/jailctl/kernel"
@@ -19,10 +17,10 @@ import (
 // spot is a place in a container's root, held open. Others may write there, and put a
 // link where a name was that has been looked up: what is open stays what it is.
 type spot struct {
-	root string   // on the host
-	path string   // of the place, on the host, without links, as it was found
-	dir  *os.Root // the place, if it is a folder; else the folder that it is in
-	name string   // in dir; empty if the place is dir
+	root string // on the host
+	path string // of the place, on the host, without links, as it was found
+	dir  folder // the place, if it is a folder; else the folder that it is in
+	name string // in dir; empty if the place is dir
 	// The way to it leads over a file system of others, who may change names at any time.
 	shared bool
 }
@@ -34,10 +32,10 @@ func (s *spot) openFile() (*os.File, error) {
 		return nil, errNoFile
 	}
 	// Opening a device may do something to it.
-	if fi, err := s.dir.Lstat(s.name); err != nil || !fi.Mode().IsRegular() {
+	if st, err := s.dir.lstat(s.name); err != nil || kindOf(&st) != unix.S_IFREG {
 		return nil, errors.Join(errNoFile, err)
 	}
-	f, err := s.dir.OpenFile(s.name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	f, err := s.dir.file(s.name, unix.O_RDONLY, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +58,7 @@ func openFile(root, path string) (*os.File, error) {
 }
 
 // Close lets go of the place.
-func (s *spot) Close() { _ = s.dir.Close() }
+func (s *spot) Close() { s.dir.Close() }
 
 // how a place is looked up.
 type how int
@@ -97,53 +95,42 @@ func find(root, path string, h how) (*spot, error) {
 
 // way is how far a lookup has come.
 type way struct {
-	open  []*os.Root // the root, and the folders below it
-	names []string   // of those folders
-	rest  []string   // names that are still to be looked up
-	name  string     // the last one, if it is no folder
-	links int        // that were followed
+	open  []folder // the root, and the folders below it
+	names []string // of those folders
+	rest  []string // names that are still to be looked up
+	name  string   // the last one, if it is no folder
+	links int      // that were followed
 	// device is that of the last folder which was opened; shared as in spot.
 	device uint64
 	shared bool
 }
 
 func newWay(root, path string) (*way, error) {
-	top, err := os.OpenRoot(root)
+	top, err := openFolder(root)
 	if err != nil {
 		return nil, err
 	}
-	w := &way{open: []*os.Root{top}, rest: names(path)}
-	if w.device, err = deviceOf(top); err != nil {
-		return nil, errors.Join(err, top.Close())
+	w := &way{open: []folder{top}, rest: names(path)}
+	if w.device, err = top.device(); err != nil {
+		top.Close()
+		return nil, err
 	}
 	return w, nil
 }
 
-func deviceOf(dir *os.Root) (uint64, error) {
-	fi, err := dir.Stat(".")
-	if err != nil {
-		return 0, err
-	}
-	st, ok := fi.Sys().(*syscall.Stat_t)
-	if !ok {
-		return 0, errdefs.ErrNotImplemented
-	}
-	return st.Dev, nil
+func (d folder) device() (uint64, error) {
+	st, err := d.stat()
+	return uint64(st.Dev), err //nolint:unconvert // of another size on other systems
 }
 
 // cross notes whose a folder's file system is, if it is another one than before.
-func (w *way) cross(dir *os.Root) error {
-	device, err := deviceOf(dir)
+func (w *way) cross(dir folder) error {
+	device, err := dir.device()
 	if err != nil || device == w.device {
 		return err
 	}
 	w.device = device
-	f, err := dir.Open(".")
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	m, err := kernel.MountOfFile(f)
+	m, err := kernel.MountOfFile(int(dir))
 	w.shared = w.shared || !slices.Contains(ownTypes, m.Type)
 	return err
 }
@@ -155,7 +142,7 @@ func names(path string) []string {
 	return strings.FieldsFunc(path, func(r rune) bool { return r == '/' })
 }
 
-func (w *way) here() *os.Root { return w.open[len(w.open)-1] }
+func (w *way) here() folder { return w.open[len(w.open)-1] }
 
 // step goes on by one name.
 func (w *way) step(h how) error {
@@ -168,18 +155,14 @@ func (w *way) step(h how) error {
 		w.back(max(1, len(w.open)-1))
 		return nil
 	}
-	if to, err := dir.Readlink(name); err == nil {
-		return w.follow(to)
-	}
 	last := len(w.rest) == 0 && h&orFile != 0
-	next, err := openFolder(dir, name)
+	next, err := dir.folder(name)
 	if errors.Is(err, fs.ErrNotExist) && h&makeFolders != 0 && !last {
-		if err = dir.Mkdir(name, 0o755); err == nil || errors.Is(err, fs.ErrExist) {
-			next, err = openFolder(dir, name)
+		if err = dir.mkdir(name, 0o755); err == nil || errors.Is(err, fs.ErrExist) {
+			next, err = dir.folder(name)
 		}
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		w.open, w.names = append(w.open, next), append(w.names, name)
 		if err := w.cross(next); err != nil {
 			return err
@@ -187,17 +170,17 @@ func (w *way) step(h how) error {
 		if len(filepath.Join(w.names...)) > maxPath {
 			return unix.ENAMETOOLONG
 		}
-	case last && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)):
-		w.name = name
-	default:
-		return err
+		return nil
 	}
-	return nil
+	if to, lerr := dir.readlink(name); lerr == nil {
+		return w.follow(to)
+	}
+	if last && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)) {
+		w.name = name
+		return nil
+	}
+	return err
 }
-
-// openFolder opens a folder in a folder. The dot makes sure that it is one, before a fifo
-// of that name would be waited for.
-func openFolder(dir *os.Root, name string) (*os.Root, error) { return dir.OpenRoot(name + "/.") }
 
 // follow goes where a link leads.
 func (w *way) follow(to string) error {
@@ -214,7 +197,7 @@ func (w *way) follow(to string) error {
 // back goes back to the first n open folders, of which the root is one.
 func (w *way) back(n int) {
 	for _, dir := range w.open[n:] {
-		_ = dir.Close()
+		dir.Close()
 	}
 	w.open = w.open[:n]
 	w.names = w.names[:min(len(w.names), max(0, n-1))]

@@ -78,21 +78,21 @@ func TestFind_FolderBecomesALinkOnTheWay_NothingIsMadeOutside(t *testing.T) {
 	}
 }
 
-// Between the questions whether a name is a link, and for the folder of that name, it
-// may have become one.
-func TestOpenFolder_IsALink_DoesNotLeadOut(t *testing.T) {
+// A name may become a link at any time.
+func TestFolder_IsALink_DoesNotLeadOut(t *testing.T) {
 	root, outside := rootAndOutside(t)
-	dir, err := os.OpenRoot(filepath.Join(root, "vol"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dir.Close()
+	dir := mustOpen(t, filepath.Join(root, "vol"))
 	for _, to := range []string{outside, "../../outside", ".."} {
 		if err := os.Symlink(to, filepath.Join(root, "vol/link")); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := openFolder(dir, "link"); err == nil {
-			t.Errorf("a link to %s was followed to %s", to, got.Name())
+		if got, err := dir.folder("link"); err == nil {
+			t.Errorf("a link to %s was followed", to)
+			got.Close()
+		}
+		if got, err := dir.file("link", unix.O_RDONLY, 0); err == nil {
+			t.Errorf("a link to %s was opened", to)
+			got.Close()
 		}
 		if err := os.Remove(filepath.Join(root, "vol/link")); err != nil {
 			t.Fatal(err)
@@ -146,4 +146,49 @@ func TestFind_FifoOnTheWay_Refused(t *testing.T) {
 			t.Errorf("%s: got %v, want ENOTDIR", path, err)
 		}
 	}
+}
+
+// Whoever makes hundreds of containers must not run out of descriptors.
+func TestFind_EndsOrFails_NothingStaysOpen(t *testing.T) {
+	root, outside := rootAndOutside(t)
+	symlink("loop", "loop")(t, root)
+	symlink("../../..", "vol/up")(t, root)
+	if err := os.WriteFile(filepath.Join(root, "vol/f"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := freeDescriptor(t)
+	for _, path := range []string{"/", "/vol/x", "/vol/up/vol/x/..", "/vol/f", "/vol/f/x", "/vol/new/er", "/loop", "/vol/x/no"} {
+		for _, h := range []how{0, orFile, makeFolders, makeFolders | orFile} {
+			if at, err := find(root, path, h); err == nil {
+				at.Close()
+			}
+		}
+	}
+	if err := deviceThere(mustOpen(t, root), "vol/up/x"); err == nil {
+		t.Error("a device was looked for behind a link")
+	}
+	if after := freeDescriptor(t); after != before+1 { // what mustOpen opened
+		t.Errorf("the next descriptor is %d, was %d", after, before)
+	}
+	wantEmpty(t, outside)
+}
+
+func mustOpen(t *testing.T, path string) folder {
+	t.Helper()
+	d, err := openFolder(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	return d
+}
+
+// freeDescriptor returns the number that what is opened next gets.
+func freeDescriptor(t *testing.T) int {
+	t.Helper()
+	fd, err := unix.Open("/", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err := errors.Join(err, unix.Close(fd)); err != nil {
+		t.Fatal(err)
+	}
+	return fd
 }

@@ -142,16 +142,17 @@ func (k *Container) mount(m *plan.Mount) error {
 // target finds the place of a mount inside root, and makes it if it isn't there.
 func target(m *plan.Mount, root string) (*spot, error) {
 	if m.Type == "nullfs" {
-		fi, err := os.Stat(m.Source)
-		if err != nil {
+		var st unix.Stat_t
+		if err := named("stat", m.Source, func() error { return unix.Stat(m.Source, &st) }); err != nil {
 			return nil, fmt.Errorf("source of %s: %w: %w", m.Target, errdefs.ErrInvalidArgument, err)
 		}
-		switch mode := fi.Mode(); {
-		case mode.IsRegular():
+		switch kind := kindOf(&st); kind {
+		case unix.S_IFREG:
 			return targetFile(m, root)
-		case !mode.IsDir():
+		case unix.S_IFDIR:
+		default:
 			return nil, fmt.Errorf("source of %s: %s is a %s, and only folders and files can be mounted; mount its folder: %w",
-				m.Target, m.Source, kindOf(mode), errdefs.ErrInvalidArgument)
+				m.Target, m.Source, kindName(kind), errdefs.ErrInvalidArgument)
 		}
 	}
 	at, err := find(root, m.Target, makeFolders)
@@ -179,9 +180,9 @@ func (s *spot) placeholder() error {
 	if s.name == "" {
 		return fmt.Errorf("it is a folder, and a file is to be mounted there: %w", errdefs.ErrInvalidArgument)
 	}
-	fi, err := s.dir.Lstat(s.name)
+	st, err := s.dir.lstat(s.name)
 	if errors.Is(err, fs.ErrNotExist) {
-		f, err := s.dir.OpenFile(s.name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		f, err := s.dir.file(s.name, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY, 0o644)
 		if err != nil {
 			return err
 		}
@@ -190,10 +191,10 @@ func (s *spot) placeholder() error {
 	if err != nil {
 		return err
 	}
-	if !fi.Mode().IsRegular() {
-		return fmt.Errorf("it is a %s, and a file is to be mounted there: %w", kindOf(fi.Mode()), errdefs.ErrInvalidArgument)
+	if kind := kindOf(&st); kind != unix.S_IFREG {
+		return fmt.Errorf("it is a %s, and a file is to be mounted there: %w", kindName(kind), errdefs.ErrInvalidArgument)
 	}
-	if links(fi) == 1 {
+	if st.Nlink == 1 {
 		return nil
 	}
 	return s.breakLink()
@@ -208,29 +209,32 @@ func (s *spot) breakLink() error {
 	defer f.Close()
 	// The name is the same each time, so that what somebody who was killed has left goes.
 	tmp := ".jailshim-" + s.name[:min(len(s.name), 200)]
-	if err := s.dir.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := s.dir.remove(tmp); err != nil {
 		return err
 	}
 	if err := copyFile(s.dir, tmp, f); err != nil {
 		return err
 	}
-	if err := s.dir.Rename(tmp, s.name); err != nil {
-		return errors.Join(err, s.dir.Remove(tmp))
+	if err := s.dir.rename(tmp, s.name); err != nil {
+		return errors.Join(err, s.dir.remove(tmp))
 	}
 	return nil
 }
 
-func kindOf(m fs.FileMode) string {
-	switch {
-	case m.IsDir():
+// kindOf returns the type of a file, a constant S_IF….
+func kindOf(st *unix.Stat_t) int { return int(st.Mode) & unix.S_IFMT }
+
+func kindName(kind int) string {
+	switch kind {
+	case unix.S_IFDIR:
 		return "folder"
-	case m.IsRegular():
+	case unix.S_IFREG:
 		return "file"
-	case m&fs.ModeSocket != 0:
+	case unix.S_IFSOCK:
 		return "socket"
-	case m&fs.ModeNamedPipe != 0:
+	case unix.S_IFIFO:
 		return "fifo"
-	case m&fs.ModeSymlink != 0:
+	case unix.S_IFLNK:
 		return "link"
 	}
 	return "device"
@@ -279,7 +283,7 @@ func mountOne(m *plan.Mount, at *spot) error {
 // mountThere mounts on the place itself, whatever has become of its path. It returns all
 // mounts that were there before.
 func (s *spot) mountThere(m *plan.Mount, options []kernel.MountOption) ([]kernel.MountInfo, error) {
-	dir, err := s.dir.Open(".")
+	dir, err := s.dir.file(".", unix.O_RDONLY, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -332,12 +336,12 @@ func (s *spot) check(m *plan.Mount, was kernel.FSID, before []kernel.MountInfo) 
 // mount returns the mount that shows at the place.
 func (s *spot) mount() (kernel.MountInfo, error) {
 	// A folder's own dot leads onto what was mounted on it since it was opened.
-	f, err := s.dir.OpenFile(cmp.Or(s.name, "."), os.O_RDONLY|unix.O_NONBLOCK, 0)
+	fd, err := openAt(int(s.dir), cmp.Or(s.name, "."), unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return kernel.MountInfo{}, err
 	}
-	defer f.Close()
-	return kernel.MountOfFile(f)
+	defer unix.Close(fd)
+	return kernel.MountOfFile(fd)
 }
 
 var errChanged = fmt.Errorf("names on its path were changed meanwhile: %w", errdefs.ErrFailedPrecondition)
@@ -366,26 +370,37 @@ func checkRuleset(n int) error {
 // allowDevices makes the plan's devices appear in the container's own /dev, which was
 // mounted at a place. A path to it could lead to the host's by now.
 func (k *Container) allowDevices(at *spot) error {
-	dev, err := at.dir.OpenRoot(".")
+	rules := k.plan.DevRules()
+	if len(rules)+len(k.plan.Devices) == 0 {
+		return nil
+	}
+	dev, err := at.dir.file(".", unix.O_RDONLY, 0)
 	if err != nil {
 		return err
 	}
 	defer dev.Close()
-	dir, err := dev.Open(".")
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	for _, r := range k.plan.DevRules() {
-		if err := kernel.ApplyDevRule(dir, r); err != nil {
+	for _, r := range rules {
+		if err := kernel.ApplyDevRule(dev, r); err != nil {
 			return fmt.Errorf("device %s: %w", r.Pattern, err)
 		}
 	}
 	// A rule for a device that the machine hasn't got is no error to the kernel.
 	for _, d := range k.plan.Devices {
-		if _, err := dev.Lstat(d.Path); err != nil {
+		if err := deviceThere(folder(dev.Fd()), d.Path); err != nil {
 			return fmt.Errorf("device %s: the machine has none (its module may not be loaded): %w: %w", d.Path, errdefs.ErrFailedPrecondition, err)
 		}
 	}
 	return nil
+}
+
+// deviceThere looks for a device, by its path below dev, whose folders are no links.
+func deviceThere(dev folder, path string) error {
+	dir, name := filepath.Split(path)
+	in, err := dev.below(dir)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	_, err = in.lstat(name)
+	return err
 }

@@ -2,12 +2,14 @@ package jailctl
 
 import (
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/containerd/errdefs"
+	"golang.org/x/sys/unix"
 
 	"jailshim/jailctl/kernel"
 	"jailshim/jailctl/plan"
@@ -202,15 +204,20 @@ func TestCopyUp_TargetBecomesALink_CopiesOnlyOntoTheMount(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	on, err := at.dir.OpenRoot(".")
+	on, err := at.dir.folder(".")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer on.Close()
-	if text, err := on.ReadFile("a"); err != nil || string(text) != "text" || got.Type != "tmpfs" {
+	f, err := on.file("a", unix.O_RDONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if text, err := io.ReadAll(f); err != nil || string(text) != "text" || got.Type != "tmpfs" {
 		t.Errorf("on %+v is %q, %v", got, text, err)
 	}
-	if _, err := on.Lstat("f"); err == nil {
+	if _, err := on.lstat("f"); err == nil {
 		t.Error("a file from outside was copied")
 	}
 	if _, err := os.Lstat(filepath.Join(s.outside, "a")); err == nil {

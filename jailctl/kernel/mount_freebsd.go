@@ -139,10 +139,10 @@ func MountOf(path string) (MountInfo, error) {
 	return decodeMount(buf)
 }
 
-// MountOfFile returns the mount that holds an open file.
-func MountOfFile(f *os.File) (MountInfo, error) {
+// MountOfFile returns the mount that holds what is open under a descriptor.
+func MountOfFile(fd int) (MountInfo, error) {
 	buf := make([]byte, statfsSize)
-	if err := fstatfs(f, buf); err != nil {
+	if err := fstatfs(fd, buf); err != nil {
 		return MountInfo{}, err
 	}
 	return decodeMount(buf)

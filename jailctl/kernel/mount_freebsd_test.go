@@ -137,7 +137,7 @@ func TestMountAt_PathIsALinkByThen_MountsOnTheOpenFolder(t *testing.T) {
 	if m.On != moved || m.Type != "tmpfs" || m.Flags&MountReadOnly == 0 {
 		t.Errorf("got %+v", m)
 	}
-	if covered, err := MountOfFile(dir); err != nil || covered.ID == m.ID {
+	if covered, err := MountOfFile(int(dir.Fd())); err != nil || covered.ID == m.ID {
 		t.Errorf("the covered folder is on %+v, %v", covered, err)
 	}
 	// The folder's own dot leads onto what is mounted there.
@@ -146,7 +146,7 @@ func TestMountAt_PathIsALinkByThen_MountsOnTheOpenFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	if got, err := MountOfFile(root); err != nil || got != m {
+	if got, err := MountOfFile(int(root.Fd())); err != nil || got != m {
 		t.Errorf("got %+v, %v, want %+v", got, err, m)
 	}
 }

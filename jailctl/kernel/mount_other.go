@@ -23,4 +23,4 @@ func Mounts() ([]MountInfo, error) { return nil, ErrUnsupported }
 func MountOf(string) (MountInfo, error) { return MountInfo{}, ErrUnsupported }
 
 // MountOfFile returns [ErrUnsupported].
-func MountOfFile(*os.File) (MountInfo, error) { return MountInfo{}, ErrUnsupported }
+func MountOfFile(int) (MountInfo, error) { return MountInfo{}, ErrUnsupported }

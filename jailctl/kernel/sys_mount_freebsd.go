@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"os"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -61,16 +60,16 @@ func statfsOf(target string, buf []byte) error {
 	return nil
 }
 
-// fstatfs fills buf, of the size of a struct statfs, for the mount that holds an open
-// file.
-func fstatfs(f *os.File, buf []byte) error {
+// fstatfs fills buf, of the size of a struct statfs, for the mount that holds what is
+// open.
+func fstatfs(fd int, buf []byte) error {
 	errno := syscall.EINTR
 	for errno == syscall.EINTR {
-		_, _, errno = unix.Syscall6(sysFstatfs, f.Fd(), uintptr(pointer(buf)), 0, 0, 0, 0)
+		_, _, errno = unix.Syscall6(sysFstatfs, uintptr(fd), uintptr(pointer(buf)), 0, 0, 0, 0)
 	}
 	runtime.KeepAlive(buf)
 	if errno != 0 {
-		return newError("fstatfs", strconv.Quote(f.Name()), errno)
+		return newError("fstatfs", strconv.Itoa(fd), errno)
 	}
 	return nil
 }

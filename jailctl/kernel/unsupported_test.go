@@ -30,7 +30,7 @@ func TestOtherSystems_Unsupported(t *testing.T) {
 		"UnmountID":      UnmountID(FSID{}, false),
 		"Mounts":         second(Mounts()),
 		"MountOf":        second(MountOf("/")),
-		"MountOfFile":    second(MountOfFile(os.Stdin)),
+		"MountOfFile":    second(MountOfFile(0)),
 		"Processes":      second(Processes()),
 		"ProcessesIn":    second(ProcessesIn(1)),
 		"ProcessByID":    second(ProcessByID(os.Getpid())),
