@@ -45,6 +45,7 @@ type Container struct {
 	jail   *kernel.Jail   // nil before it is made, and for a loaded container
 	stage  *stage.Process // waits for Start; nil after
 	execs  map[int]struct{}
+	gone   bool  // the jail is, and the init with it
 	killed bool  // the kernel killed a process of it, and nobody was told yet
 	usage  usage // see stats.go
 }
@@ -260,9 +261,9 @@ func (k *Container) Delete(ctx context.Context) error {
 		return err
 	}
 	k.mu.Lock()
-	st := k.state
+	st, gone := k.state, k.gone
 	k.mu.Unlock()
-	if err := k.rt.remove(ctx, k.name, &st, fault.Point); err != nil {
+	if err := k.rt.remove(ctx, k.name, &st, gone, fault.Point); err != nil {
 		return err
 	}
 	k.forget()
@@ -283,7 +284,7 @@ func (k *Container) abandon(ctx context.Context) error {
 		errs = append(errs, reapChild(st.Init.Pid))
 		st.Init = ProcessID{} // and its pid may be another's now
 	}
-	errs = append(errs, k.rt.remove(ctx, k.name, &st, nil))
+	errs = append(errs, k.rt.remove(ctx, k.name, &st, false, nil))
 	k.forget()
 	return errors.Join(errs...)
 }

@@ -29,11 +29,22 @@ const (
 
 // Detached says how to make a container whose maker ends before it is started.
 type Detached struct {
+	// Spec and Extra are what [plan.Load] has read of the bundle; nil: it is read.
+	Spec  *specs.Spec
+	Extra plan.Extra
 	// Keep are open files for the init, from descriptor 3 on.
 	Keep []*os.File
 	// Listen tells how many of them, the first ones, are sockets that the init
 	// finds by LISTEN_FDS in its environment, as sd_listen_fds(3) does.
 	Listen int
+}
+
+// load returns the specification of a bundle.
+func (d *Detached) load(bundle string) (*specs.Spec, plan.Extra, error) {
+	if d != nil && d.Spec != nil {
+		return d.Spec, d.Extra, nil
+	}
+	return plan.Load(bundle)
 }
 
 // Create implements driver.Runtime.
@@ -53,12 +64,11 @@ func (r *Runtime) CreateDetached(ctx context.Context, c *driver.CreateConfig, d 
 
 func (r *Runtime) create(ctx context.Context, c *driver.CreateConfig, d *Detached) (_ *Container, retErr error) {
 	k := &Container{rt: r, name: r.name(c.ID), oom: c.OOM, execs: make(map[int]struct{})}
-	spec, extra, err := plan.Load(c.Bundle)
+	spec, extra, err := d.load(c.Bundle)
 	if err != nil {
 		return nil, err
 	}
-	root := rootPath(spec, c)
-	if root == "/" {
+	if k.base = rootPath(spec, c); k.base == "/" {
 		return nil, fmt.Errorf("root.path: it is the host's own root, whose mounts are not a container's: %w", errdefs.ErrInvalidArgument)
 	}
 	owner, boot, err := r.machine.whoAmI()
@@ -68,14 +78,15 @@ func (r *Runtime) create(ctx context.Context, c *driver.CreateConfig, d *Detache
 	if err := r.reserve(ctx, k.name); err != nil {
 		return nil, fmt.Errorf("container %q: %w", c.ID, err)
 	}
-	k.base = root
 	k.state = State{
 		Version:     stateVersion,
 		Namespace:   r.config.Namespace,
 		ID:          c.ID,
 		Bundle:      c.Bundle,
 		Jail:        r.jailName(c.ID),
-		Root:        root,
+		Root:        k.base,
+		Mounts:      []string{k.base}, // is known even if nothing else is
+		Attached:    d == nil,
 		OwnRoot:     len(c.Rootfs) > 0,
 		Owner:       owner,
 		Boot:        boot,
@@ -89,47 +100,45 @@ func (r *Runtime) create(ctx context.Context, c *driver.CreateConfig, d *Detache
 			retErr = errors.Join(retErr, k.abandon(ctx))
 		}
 	}()
-	// The mounts' folder is known even if nothing else is.
-	k.state.Mounts = []string{root}
 	if len(c.Rootfs) == 0 {
-		if k.state.Others, err = r.foreignMounts(k.name, root); err != nil {
+		if k.state.Others, err = r.foreignMounts(k.name, k.base); err != nil {
 			return nil, err
 		}
+	}
+	// Images are told apart by what is in them, so the root would come first. But most are
+	// of this system: then all that a removal must know is in the first state already.
+	config := plan.Config{Namespace: r.scope(), ID: c.ID, Bundle: c.Bundle, Extra: extra}
+	if k.plan, err = r.machine.plan(spec, config, ""); err == nil {
+		k.describe()
 	}
 	if err := k.save(); err != nil {
 		return nil, err
 	}
-	recorded := k.state
 	if err := fault.Point(fault.JailRecorded); err != nil {
 		return nil, err
 	}
-	// Images are told apart by what is in them, so the root comes first.
-	if err := mountRoot(root, c.Rootfs); err != nil {
+	if err := mountRoot(k.base, c.Rootfs); err != nil {
 		return nil, err
 	}
 	if err := fault.Point(fault.CreateMounted); err != nil {
 		return nil, err
 	}
-	if k.plan, err = r.machine.plan(spec, plan.Config{Namespace: r.scope(), ID: c.ID, Bundle: c.Bundle, Extra: extra}, root); err != nil {
-		return nil, err
+	replanned := false
+	if k.plan == nil || !k.plan.Linux && slices.ContainsFunc(k.plan.Process.Programs(), func(p string) bool { return linuxProgram(k.base, p) }) {
+		if k.plan, err = r.machine.plan(spec, config, k.base); err != nil {
+			return nil, err
+		}
+		k.describe()
+		replanned = true
 	}
 	if err := joinNetwork(k.plan); err != nil {
 		return nil, err
 	}
 	k.tellIgnored()
-	k.describe()
-	// The kernel would refuse it, too, but only after much that has to be undone.
-	if there, err := jailThere(k.state.Jail); err != nil {
-		return nil, errorf(k.state.Jail, "is it there? %w", err)
-	} else if there {
-		return nil, errorf(k.state.Jail, "it is there, and of no container below %s: %w", r.config.Root, errdefs.ErrAlreadyExists)
-	}
 	if err := k.reserveNetwork(ctx); err != nil {
 		return nil, err
 	}
-	// Most plans add nothing to what a removal must know, and the rest of the state waits
-	// until all is made.
-	if !k.state.goesAs(&recorded) {
+	if replanned || k.state.Network.Owner != "" {
 		if err := k.save(); err != nil {
 			return nil, err
 		}
@@ -163,7 +172,7 @@ func (r *Runtime) reserve(ctx context.Context, name string) error {
 	if why, serr := r.loaded(name, st).Stray(); serr != nil || why == "" {
 		return err
 	}
-	if rerr := r.remove(ctx, name, st, nil); rerr != nil {
+	if rerr := r.remove(ctx, name, st, false, nil); rerr != nil {
 		return errors.Join(err, rerr)
 	}
 	return r.store.reserve(name)
@@ -200,7 +209,7 @@ func (r *Runtime) foreignMounts(name, root string) ([]kernel.FSID, error) {
 // describe puts into the state what the plan is going to make.
 func (k *Container) describe() {
 	p, st := k.plan, &k.state
-	st.Jail = p.Name
+	st.Jail, st.Root, st.Mounts = p.Name, k.base, []string{k.base}
 	if p.Root.Readonly {
 		// A mount that is there can't be made read-only, and read-only from the
 		// start nothing could be mounted into it: so the jail gets a read-only
@@ -252,7 +261,7 @@ func (k *Container) build(ctx context.Context, c *driver.CreateConfig, d *Detach
 		return err
 	}
 	k.mu.Lock()
-	k.state.Created = time.Now()
+	k.state.Created = time.Now().UTC() // else all of the local time zone is read to write it
 	k.mu.Unlock()
 	if err := k.save(); err != nil {
 		return err
@@ -268,6 +277,9 @@ func (k *Container) build(ctx context.Context, c *driver.CreateConfig, d *Detach
 func (k *Container) makeJail() error {
 	params := append([]kernel.Param{kernel.String("path", k.state.Root)}, k.plan.Params...)
 	j, err := kernel.CreateJail(params)
+	if errors.Is(err, errExist) {
+		return fmt.Errorf("it is there, and of no container below %s: %w: %w", k.rt.config.Root, errdefs.ErrAlreadyExists, err)
+	}
 	if err != nil {
 		return explainJail(err)
 	}
@@ -362,8 +374,6 @@ func explainStage(err error) error {
 // explainJail gives a failure to make a jail its class, and says what to do.
 func explainJail(err error) error {
 	switch {
-	case errors.Is(err, errExist):
-		return fmt.Errorf("%w: %w", errdefs.ErrAlreadyExists, err)
 	case errors.Is(err, errPermission):
 		return fmt.Errorf("%w (making jails needs root, and in a jail the parameter children.max)", err)
 	}

@@ -37,7 +37,8 @@ func (m *machine) whoAmI() (self ProcessID, boot string, err error) {
 	return m.self, m.boot, nil
 }
 
-// plan plans a container whose root is at a path of the host.
+// plan plans a container whose root is at a path of the host; without one, for FreeBSD's
+// programs unless the spec says that they are Linux's.
 func (m *machine) plan(spec *specs.Spec, c plan.Config, root string) (*plan.Plan, error) {
 	params := &question{machine: m}
 	f, err := m.facts(root)
@@ -56,12 +57,11 @@ func (m *machine) plan(spec *specs.Spec, c plan.Config, root string) (*plan.Plan
 // facts are those without the parameters.
 func (m *machine) facts(root string) (plan.Facts, error) {
 	release, err := kernel.Osreldate()
-	return plan.Facts{
-		Release: release,
-		Racct:   kernel.RacctEnabled(),
-		Jail:    parentJail,
-		Linux:   func(program string) bool { return linuxProgram(root, program) },
-	}, err
+	f := plan.Facts{Release: release, Racct: kernel.RacctEnabled(), Jail: parentJail}
+	if root != "" {
+		f.Linux = func(program string) bool { return linuxProgram(root, program) }
+	}
+	return f, err
 }
 
 // parentJail looks at a jail that is to have children; false if it isn't there.

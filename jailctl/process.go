@@ -201,6 +201,9 @@ func (k *Container) Quiesce(ctx context.Context) error {
 // wait for.
 func (k *Container) empty(jid int) bool {
 	if s, err := kernel.StateOfJail(jid); err == nil && s == kernel.JailGone {
+		k.mu.Lock()
+		k.gone = true
+		k.mu.Unlock()
 		return true
 	}
 	all, err := kernel.ProcessesIn(jid)

@@ -32,21 +32,28 @@ const (
 // What is already gone is no error, and everything is tried even if something
 // fails. The state goes last, so that it can be repeated.
 //
-// After each step point is called, if it is not nil; its error ends the removal.
-func (r *Runtime) remove(ctx context.Context, name string, st *State, point func(string) error) error {
+// With gone, the jail and the init are known to be. After each step point is called, if it
+// is not nil; its error ends the removal.
+func (r *Runtime) remove(ctx context.Context, name string, st *State, gone bool, point func(string) error) error {
 	if point == nil {
 		point = func(string) error { return nil }
 	}
 	var errs []error
-	errs = append(errs, killInit(st))
+	if !gone {
+		errs = append(errs, killInit(st))
+	}
 	// While the jail is there, what it has of a network can be taken from it: later
 	// it comes back by itself, when the jail's last connection has timed out.
 	errs = append(errs, r.detachNetwork(ctx, st))
 	if err := point(fault.JailDetached); err != nil {
 		return err
 	}
-	neighbours, err := removeJails(ctx, st)
-	errs = append(errs, err)
+	var neighbours []string
+	if !gone || !st.OwnRoot {
+		var err error
+		neighbours, err = removeJails(ctx, st)
+		errs = append(errs, err)
+	}
 	if err := point(fault.JailRemoved); err != nil {
 		return err
 	}
@@ -66,13 +73,17 @@ func (r *Runtime) remove(ctx context.Context, name string, st *State, point func
 	}
 	if st.Hooked {
 		// A hook that fails must not keep the container: runc logs it, too.
-		gone := *st
-		gone.JID = 0 // the jail's number may be another's by now
-		if err := r.runAllHooks(ctx, "poststop", onHost, st.Poststop, gone.oci(specs.StateStopped)); err != nil {
+		after := *st
+		after.JID = 0 // the jail's number may be another's by now
+		if err := r.runAllHooks(ctx, "poststop", onHost, st.Poststop, after.oci(specs.StateStopped)); err != nil {
 			slog.Warn("hook failed after the container's end", "container", st.ID, "error", err)
 		}
 	}
-	return errors.Join(r.store.remove(name), rootsFolder.forget(ctx, r))
+	remove := r.store.remove
+	if st.Attached {
+		remove = r.store.removeFolder
+	}
+	return errors.Join(remove(name), rootsFolder.forget(ctx, r))
 }
 
 // killInit kills an init that is not, or not yet, in a jail: its maker died

@@ -108,7 +108,7 @@ func (r *Runtime) Remove(ctx context.Context, id, bundle string) error {
 	} else if err != nil {
 		return err
 	}
-	return r.remove(ctx, name, st, nil)
+	return r.remove(ctx, name, st, false, nil)
 }
 
 // Pid implements driver.Runtime.

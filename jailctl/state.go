@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +34,8 @@ type State struct {
 	Jail   string   // full name of the jail
 	Root   string   // the jail's root, without symbolic links
 	Mounts []string // folders: every mount on or below them is the container's
+	// Attached tells that its init waits for its maker, and not on a socket with a name.
+	Attached bool
 	// OwnRoot tells that the root was mounted for the container, so that no other has it.
 	OwnRoot bool
 	// Others are mounts there that are not: the root of an OCI bundle is mounted
@@ -109,13 +110,6 @@ func (k *Container) save() error {
 	return nil
 }
 
-// goesAs reports whether a container of this state is removed in the same way as one of
-// another, of the same id, before anything that its hooks have done.
-func (st *State) goesAs(other *State) bool {
-	return st.Jail == other.Jail && st.Root == other.Root && slices.Equal(st.Mounts, other.Mounts) &&
-		slices.Equal(st.Others, other.Others) && st.Network.Owner == "" && other.Network.Owner == ""
-}
-
 // write replaces the state on disk. It is not synced: what it describes does not
 // outlive a crash of the machine either.
 func (s store) write(name string, b []byte) error {
@@ -171,24 +165,36 @@ func (s store) names() ([]string, error) {
 	return names, err
 }
 
-// remove takes the container's folder away; that it is not there is no error.
+// remove takes away what there may be of the container here.
+func (s store) remove(name string) error {
+	return errors.Join(removed(s.goSocket(name), unix.Unlink), s.removeFolder(name))
+}
+
+// removeFolder takes the container's folder away; that it is not there is no error.
 // Nothing may be mounted below it: only files that a runtime makes are removed,
 // never a tree.
-func (s store) remove(name string) error {
+func (s store) removeFolder(name string) error {
 	dir := s.folder(name)
 	for _, part := range []struct {
 		path   string
 		remove func(path string) error
 	}{
-		{s.goSocket(name), unix.Unlink},
 		{filepath.Join(dir, resolverFile), unix.Unlink},
 		{filepath.Join(dir, rootFolder), unix.Rmdir},
 		{filepath.Join(dir, stateFile), wholefile.Remove},
 		{dir, unix.Rmdir},
 	} {
-		if err := part.remove(part.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove %s: %w", part.path, err)
+		if err := removed(part.path, part.remove); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// removed makes sure that nothing has a path any more.
+func removed(path string, remove func(path string) error) error {
+	if err := remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove %s: %w", path, err)
 	}
 	return nil
 }

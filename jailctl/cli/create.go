@@ -122,7 +122,7 @@ var errInterrupted = errors.New("interrupted by a signal")
 // make makes the container and hands its terminal over. On any error, and if the context
 // ends meanwhile, nothing is left.
 func (p *Program) make(ctx context.Context, m *making) (_ *jailctl.Container, retErr error) {
-	spec, _, err := plan.Load(m.bundle)
+	spec, extra, err := plan.Load(m.bundle)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +147,7 @@ func (p *Program) make(ctx context.Context, m *making) (_ *jailctl.Container, re
 		Bundle:   m.bundle,
 		Terminal: terminal,
 		Stdio:    driver.Stdio{Stdin: p.Stdin, Stdout: p.Stdout, Stderr: p.Stderr},
-	}, jailctl.Detached{Keep: files, Listen: listen})
+	}, jailctl.Detached{Spec: spec, Extra: extra, Keep: files, Listen: listen})
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ const defaultPath = "/sbin:/bin:/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bi
 func (b *builder) detectLinux() error {
 	linux := b.config.Linux || slices.ContainsFunc(b.spec.Mounts, func(m specs.Mount) bool { return m.Type == "linprocfs" })
 	if !linux && b.config.Facts.Linux != nil {
-		linux = slices.ContainsFunc(programs(&b.plan.Process), b.config.Facts.Linux)
+		linux = slices.ContainsFunc(b.plan.Process.Programs(), b.config.Facts.Linux)
 	}
 	if !linux {
 		return nil
@@ -35,8 +35,8 @@ func (b *builder) detectLinux() error {
 	return nil
 }
 
-// programs are the paths where a process's program may be.
-func programs(p *Process) []string {
+// Programs are the paths in the container where the process's program may be.
+func (p *Process) Programs() []string {
 	name := p.Args[0]
 	if strings.Contains(name, "/") {
 		if !path.IsAbs(name) {
