@@ -38,7 +38,7 @@ func zombies() []int {
 }
 
 // peekChild reports whether the child pid has ended, without reaping it. What is no child
-// is an error wrapping ECHILD.
+// has not, and is an error wrapping ECHILD.
 func peekChild(pid int) (ended bool, err error) {
 	z, err := kernel.WaitPid(pid, true)
 	return err == nil && z.Pid == pid, err

@@ -44,7 +44,7 @@ func zombies() []int {
 }
 
 // peekChild reports whether the child pid has ended, without reaping it. What is no child
-// is an error wrapping ECHILD.
+// has not, and is an error wrapping ECHILD.
 func peekChild(pid int) (ended bool, err error) {
 	got, err := peek(unix.P_PID, pid, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT)
 	return err == nil && got == pid, err

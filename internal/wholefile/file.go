@@ -1,6 +1,7 @@
 // Package wholefile keeps small files that are replaced as a whole: whoever reads one
 // sees what was there before or what has come, also when the writer was killed. They are
-// not synced: a crash of the machine may leave an empty file.
+// not synced: a crash of the machine may leave an empty file. What is appended is there
+// as a whole, too, or not yet.
 //
 // It makes the system calls by itself, four for a file. Package os makes six, and
 // prepares for what such files never do.
